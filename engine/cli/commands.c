@@ -1,0 +1,226 @@
+/* The table of commands. */
+#include <string.h>
+
+#include "base/near.h"
+#include "cli/command.h"
+
+#define RULES (OPTION(RULES) | OPTION(FROM) | OPTION(TO))
+#define WRITE (OPTION(FORCE))
+
+#define EXITS_PLAN                                                                     \
+    "  0  done\n"                                                                      \
+    "  2  the command line is wrong\n"                                                 \
+    "  3  a rule file is wrong\n"                                                      \
+    "  4  rules and checkpoint disagree; nothing is written\n"                         \
+    "  5  a file is missing, damaged or cannot be written\n"                           \
+    "  128+n  ended by signal n (interrupt: 130); partial files are removed\n"
+#define EXITS_WRITE                                                                    \
+    "  1  --strict, and there are warnings; nothing is written\n" EXITS_PLAN
+
+static const command commands[] = {
+    {"convert", "SRC DST", 2, 2, RULES | WRITE, cmd_convert,
+     "write a checkpoint in another layout",
+     "retensor convert --rules llama --from hf --to lit checkpoints/TinyLlama out",
+     "Reads headers and config, plans every output tensor, then streams the data. DST "
+     "is a\n"
+     "directory; it gets weights, config, and what goes along (tokenizer, generation "
+     "and\n"
+     "prompt files, the source's config). Family and layout are detected when not "
+     "given.\n"
+     "SRC is a directory, a weights file, an index, or org/name in the local hub "
+     "cache.\n",
+     EXITS_WRITE},
+    {"merge", "BASE ADAPTER DST", 3, 3, RULES | WRITE | OPTION(REPORT), cmd_merge,
+     "add an adapter to its base",
+     "retensor merge checkpoints/TinyLlama out/lora/final out/merged",
+     "The result is the base plus scale * B * A, rounded once. It keeps the base's "
+     "layout\n"
+     "and dtype unless --to or --dtype say otherwise. Scale and rank come from the\n"
+     "adapter's config or from --set lora_alpha=16 and the like.\n",
+     EXITS_WRITE},
+    {"audit", "SRC", 1, 1, RULES | OPTION(LINTS), cmd_audit,
+     "account for every tensor and config field",
+     "retensor audit --rules falcon checkpoints/falcon-7b",
+     "Reads headers only: says what was found, the sizes and where they come from, "
+     "which\n"
+     "rule takes what, and what is dropped, tied, unmapped, missing or contradicts.\n"
+     "Without --to the other layout of the family is the one that is planned for.\n",
+     "  0  every name is accounted for and nothing contradicts\n"
+     "  1  something is unmapped, missing or contradicts; or --strict and lints\n"
+     "  2  the command line is wrong\n"
+     "  3  a rule file is wrong\n"
+     "  4  no family fits\n"
+     "  5  a file is missing or damaged\n"},
+    {"verify", "A B", 2, 2, RULES, cmd_verify,
+     "compare two checkpoints, of one layout or of two",
+     "retensor verify checkpoints/TinyLlama out",
+     "A is planned into the layout of B and compared with B byte by byte as it "
+     "streams;\n"
+     "nothing is written. The first difference of a tensor is shown by its place.\n",
+     "  0  all tensors are equal\n"
+     "  1  they differ\n"
+     "  2, 3, 4, 5 as for convert\n"},
+    {"plan", "SRC", 1, 1, RULES, cmd_plan,
+     "show how each output tensor is made, without reading data",
+     "retensor plan --to lit checkpoints/TinyLlama",
+     "One line for each output tensor: what is done, name, dtype, shape, sources, "
+     "rule.\n"
+     "What depends on data is shown as a condition with both outcomes.\n",
+     EXITS_PLAN},
+    {"explain", "SRC TENSOR", 2, 2, RULES, cmd_explain,
+     "show the rule, the equation in numbers and the rows of one tensor",
+     "retensor explain checkpoints/TinyLlama model.layers.0.self_attn.q_proj.weight",
+     "TENSOR is a name in the source or in the target layout.\n", EXITS_PLAN},
+    {"inspect", "SRC", 1, 1, 0, cmd_inspect,
+     "list the tensors of a checkpoint: names, dtypes, shapes, places",
+     "retensor inspect checkpoints/TinyLlama/lit_model.pth",
+     "Knows no rules. With --json: {tensors: [{name, dtype, shape, file, offset}], "
+     "format,\n"
+     "notes, n_bytes}; offsets in bytes from the beginning of the file.\n",
+     "  0  done\n  2  the command line is wrong\n  5  a file is missing or damaged\n"},
+    {"check", "RULEFILE...", 1, 4096, OPTION(VERBOSE), cmd_check,
+     "prove rule files, run the tests in them, probe every rule",
+     "retensor check rules/llama.rules",
+     "Beyond the proof, each rule moves a small model whose sizes are distinct primes, "
+     "in\n"
+     "both directions, and every element is compared with a second, slow evaluation.\n",
+     "  0  all good\n  1  a test inside a file fails\n  3  a rule file is wrong\n"},
+    {"fmt", "RULEFILE...", 1, 4096, OPTION(CHECK), cmd_fmt,
+     "bring rule files into canonical form, in place", "retensor fmt rules/llama.rules",
+     "`-` reads standard input and writes standard output.\n",
+     "  0  done\n  1  --check, and a file is not canonical\n  3  a rule file is wrong\n"
+     "  5  a file is missing or cannot be written\n"},
+    {"families", "", 0, 0, 0, cmd_families, "list the families that are built in",
+     "retensor families", "Names, layouts, and the models known by name.\n",
+     "  0  done\n"},
+    {"convert_hf_checkpoint", "", 0, 0,
+     OPTION(CHECKPOINT_DIR) | OPTION(MODEL_NAME) | OPTION(RULES) | OPTION(TO),
+     cmd_convert_hf_checkpoint, "as the script: hf to lit-legacy, in place",
+     "retensor convert_hf_checkpoint --checkpoint_dir checkpoints/TinyLlama",
+     "Writes lit_model.pth and lit_config.json into the directory of the source.\n",
+     EXITS_WRITE},
+    {"convert_lit_checkpoint", "", 0, 0,
+     OPTION(CHECKPOINT_PATH) | OPTION(OUTPUT_PATH) | OPTION(CONFIG_PATH) |
+         OPTION(RULES) | OPTION(FROM),
+     cmd_convert_lit_checkpoint,
+     "as the script: lit or lit-legacy to one file of hf names",
+     "retensor convert_lit_checkpoint --checkpoint_path lit_model.pth --output_path "
+     "model.bin --config_path lit_config.json",
+     "Writes the one file; its directory must exist or is made.\n", EXITS_WRITE},
+    {"merge_lora", "[DIR]", 0, 1,
+     OPTION(CHECKPOINT_DIR) | OPTION(LORA_PATH) | OPTION(OUT_DIR) | OPTION(PRETRAINED) |
+         OPTION(PRECISION) | OPTION(LORA_R) | OPTION(LORA_ALPHA) |
+         OPTION(LORA_DROPOUT) | OPTION(LORA_QUERY) | OPTION(LORA_KEY) |
+         OPTION(LORA_VALUE) | OPTION(LORA_PROJECTION) | OPTION(LORA_MLP) |
+         OPTION(LORA_HEAD) | OPTION(RULES),
+     cmd_merge_lora, "as the script: merge a Lit-GPT adapter",
+     "retensor merge_lora --checkpoint_dir base --lora_path "
+     "lit_model_lora_finetuned.pth "
+     "--out_dir merged",
+     "With DIR alone: a directory of today's finetune_lora, merged in place; the base "
+     "is\n"
+     "the one that its hyperparameters.yaml names, or --pretrained_checkpoint_dir.\n"
+     "Without a config of the adapter its rank is 8 and its alpha 16, as in the "
+     "script.\n",
+     EXITS_WRITE},
+    {"convert_to_litgpt", "[DIR]", 0, 1,
+     OPTION(CHECKPOINT_DIR) | OPTION(MODEL_NAME) | OPTION(RULES), cmd_convert_to_litgpt,
+     "as litgpt's command: hf to lit, in place",
+     "retensor convert_to_litgpt checkpoints/TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+     "Writes lit_model.pth and model_config.yaml into the directory of the source.\n",
+     EXITS_WRITE},
+    {"convert_from_litgpt", "[DIR OUT]", 0, 2,
+     OPTION(CHECKPOINT_DIR) | OPTION(OUTPUT_DIR) | OPTION(RULES),
+     cmd_convert_from_litgpt, "as litgpt's command: lit to hf names",
+     "retensor convert_from_litgpt out/finetuned out/hf",
+     "Writes OUT/model.pth, and config.json and what goes along where OUT is still "
+     "empty.\n",
+     EXITS_WRITE},
+    {"convert_pretrained_checkpoint", "[DIR OUT]", 0, 2,
+     OPTION(CHECKPOINT_DIR) | OPTION(OUTPUT_DIR) | OPTION(RULES) | OPTION(FORCE),
+     cmd_convert_pretrained_checkpoint,
+     "as litgpt's command: training state to weights",
+     "retensor convert_pretrained_checkpoint out/pretrain/final out/weights",
+     "Takes the model out of a training checkpoint, wrapper prefixes removed.\n",
+     EXITS_WRITE},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands, N_OWN = 10 };
+
+const command *command_find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+const char *command_near(const char *name)
+{
+    const char *names[N_COMMANDS];
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        names[i] = commands[i].name;
+    }
+    return near_name(name, names, N_COMMANDS);
+}
+
+/* ---- help -------------------------------------------------------------------- */
+
+static void list_commands(buf *out, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        const char *head =
+            arena_printf(out->arena, "%s %s", commands[i].name, commands[i].args);
+        buf_printf(out, "  %-30s %s\n", head, commands[i].does);
+    }
+}
+
+void help_program(buf *out)
+{
+    buf_add(
+        out,
+        "retensor converts, merges and audits model checkpoints from rule files.\n\n"
+        "  retensor convert --rules llama --from hf --to lit checkpoints/TinyLlama "
+        "out\n\n"
+        "Commands\n");
+    list_commands(out, 0, N_OWN);
+    buf_add(out,
+            "\nIn place of the scripts of these names (also as links retensor-NAME)\n");
+    list_commands(out, N_OWN, N_COMMANDS);
+    buf_add(out, "\nOptions of every command\n");
+    options_help(out, OPTIONS_EVERYWHERE);
+    buf_add(
+        out,
+        "\nExit codes\n"
+        "  0  done            1  the answer is no     2  the command line is wrong\n"
+        "  3  bad rules       4  rules and checkpoint disagree\n"
+        "  5  file or system  70 a bug in retensor    128+n ended by signal n\n\n"
+        "`retensor COMMAND --help` tells more.\n");
+}
+
+void help_command(buf *out, const command *c)
+{
+    buf_printf(out, "retensor %s [options]%s%s -- %s\n\n  %s\n\n%s", c->name,
+               c->args[0] == '\0' ? "" : " ", c->args, c->does, c->example, c->about);
+    if (c->options != 0) {
+        buf_add(out, "\nOptions\n");
+        options_help(out, c->options);
+    }
+    buf_add(out, "\nOptions of every command\n");
+    options_help(out, OPTIONS_EVERYWHERE);
+    buf_printf(out, "\nExit codes\n%s", c->exits);
+}
+
+void help_usage(buf *out, const command *c)
+{
+    if (c == NULL) {
+        buf_add(out, "usage: retensor COMMAND [options] ...\n"
+                     "       retensor --help lists commands and options\n");
+        return;
+    }
+    buf_printf(out,
+               "usage: retensor %s [options]%s%s\n  e.g. %s\n"
+               "       retensor %s --help tells more\n",
+               c->name, c->args[0] == '\0' ? "" : " ", c->args, c->example, c->name);
+}

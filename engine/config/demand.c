@@ -1,0 +1,112 @@
+/* What a config must and must not say: require, refuse, const; fields that nobody
+ * reads. */
+#include <string.h>
+
+#include "config/fields.h"
+#include "config/mentions.h"
+#include "config/values.h"
+
+/* Notes with the fields that a condition names. */
+typedef struct noting {
+    context *cx;
+    const values *v;
+    diag *dg;
+    strmap *said;
+} noting;
+
+static void note_field(void *who, const expr *path)
+{
+    noting *n = who;
+    evaluation ev = evaluation_of(n->cx, n->v);
+    if (!strmap_add(n->said, path->s, 1)) {
+        return;
+    }
+    const value *x = eval_expr(&ev, path);
+    if (x != UNKNOWN) {
+        diag_note(n->dg, "%s", eval_origin(&ev, path, x));
+    }
+}
+
+bool demand_met(context *cx, const values *v, const item *it)
+{
+    const expr *e = it->u.demand.is;
+    evaluation ev = evaluation_of(cx, v);
+    const int holds = eval_truth(&ev, e);
+    const bool require = it->kind == ITEM_REQUIRE;
+    if (holds < 0 || (holds == 1) == require) {
+        return true;
+    }
+    diag *dg = diag_report(
+        cx->diags, SEV_ERROR, "refused", it->at, "%s: %s",
+        require ? "the rules need another config" : "the rules refuse it",
+        it->u.demand.because == NULL ? expr_text(cx->arena, e) : it->u.demand.because);
+    noting n = {cx, v, dg, strmap_new(cx->arena)};
+    expr_paths(e, note_field, &n);
+    diag_help(dg, "%s `%s`", require ? "required is" : "refused is",
+              expr_text(cx->arena, e));
+    return false;
+}
+
+/* `const hf.x = E` holds for every config of that layout, so for the one that is read.
+ */
+static bool const_holds(context *cx, const values *v, const item *it)
+{
+    const assign_item *as = &it->u.assign;
+    unsigned side = 0;
+    const char *path = NULL;
+    evaluation ev = evaluation_of(cx, v);
+    if (!field_of_expr(v, cx->arena, as->path, &side, &path) || side != v->side ||
+        v->config[side] == NULL ||
+        (as->when != NULL && eval_truth(&ev, as->when) != 1)) {
+        return true;
+    }
+    const value *want = eval_expr(&ev, as->value);
+    const value *has = field_read(&ev, side, path);
+    if (want == NULL || want == UNKNOWN || has == NULL || has == UNKNOWN ||
+        value_equal(want, has)) {
+        return true;
+    }
+    diag *dg =
+        diag_report(cx->diags, SEV_ERROR, "const-differs", it->at,
+                    "%s, but it is %s in every model of these rules",
+                    eval_origin(&ev, as->path, has), value_show(cx->arena, want));
+    diag_help(dg, "other rules may fit: see --rules");
+    return false;
+}
+
+static void warn_unknown(context *cx, const values *v)
+{
+    const path_list rest = fields_unmentioned(cx, v, v->side);
+    const char *file = v->config_path[v->side];
+    buf b = {.arena = cx->arena};
+    if (rest.n == 0 || v->m->config_rest) {
+        return;
+    }
+    for (size_t i = 0; i < rest.n; i++) {
+        buf_printf(&b, "%s%s", i == 0 ? "" : ", ", rest.at[i]);
+    }
+    diag *dg = diag_report(
+        cx->diags, SEV_WARNING, "unknown-field", NOWHERE,
+        "%zu field%s that no line of the rules %s names %s left out: %s", rest.n,
+        rest.n == 1 ? "" : "s", v->m->name, rest.n == 1 ? "is" : "are", buf_str(&b));
+    if (file != NULL) {
+        diag_note(dg, "read from %s", file);
+    }
+    diag_help(dg, "a line `ignore %s.FIELD` says that a field does not matter",
+              v->m->layout[v->side]);
+}
+
+rt_status values_demand(context *cx, const values *v)
+{
+    bool good = true;
+    for (size_t i = 0; i < v->m->config_items.n; i++) {
+        const item *it = v->m->config_items.at[i];
+        if (it->kind == ITEM_REQUIRE || it->kind == ITEM_REFUSE) {
+            good = demand_met(cx, v, it) && good;
+        } else if (it->kind == ITEM_CONST) {
+            good = const_holds(cx, v, it) && good;
+        }
+    }
+    warn_unknown(cx, v);
+    return good ? RT_OK : RT_MISMATCH;
+}

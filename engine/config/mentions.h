@@ -1,0 +1,17 @@
+/* config/mentions.h -- which fields of a config the lines of a mapping name,
+ * and what they demand. */
+#ifndef RT_CONFIG_MENTIONS_H
+#define RT_CONFIG_MENTIONS_H
+
+#include "config/eval.h"
+
+typedef VEC(const char *) path_list;
+
+/* The fields of v's config of `side` that no line names: paths, outermost records first
+ * ("vision_config", "text_config.cache_size"), in the order of the file. */
+path_list fields_unmentioned(context *cx, const values *v, unsigned side);
+
+/* Does v meet a `require` or `refuse` line?  Reported when not; undecided is fine. */
+bool demand_met(context *cx, const values *v, const item *it);
+
+#endif

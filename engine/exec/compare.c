@@ -1,0 +1,200 @@
+/* exec/compare.c -- what has to be read before a plan is closed: are two tensors equal,
+ * is a part of one constant.  One thread, one pass, over at the first difference. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/cast.h"
+#include "exec/exec.h"
+#include "exec/gather.h"
+
+#define CHUNK_BYTES ((size_t)256 * 1024)
+
+static rt_status cannot_read(context *cx, const plan_source *s, int errnum)
+{
+    const bool is_short = errnum == ENODATA;
+    diag *dg = diag_report(
+        cx->diags, SEV_ERROR, is_short ? "file-short" : "cannot-read", NOWHERE,
+        "cannot read '%s' from '%s': %s", s->t->name, s->inv->files.at[s->t->file].path,
+        is_short ? "the file ends before its data" : strerror(errnum));
+    if (is_short) {
+        diag_help(dg, "the file is shorter than its header says: fetch it again");
+    }
+    return RT_FILE;
+}
+
+/* A tensor as one box in row-major order; of bytes where elements are no whole ones. */
+static piece whole_of(const tensor_info *t)
+{
+    piece p = {.n = 0};
+    if (t->is_contiguous || dtype_bits(t->dt) % 8 != 0) {
+        const unsigned bits = dtype_bits(t->dt);
+        p.n = 1;
+        p.size[0] = (int64_t)(bits % 8 == 0 ? t->n_elems : t->n_bytes);
+        p.dst_stride[0] = p.src_stride[0] = 1;
+        return p;
+    }
+    p.n = t->rank;
+    for (unsigned i = 0; i < t->rank; i++) {
+        p.size[i] = (int64_t)t->shape[i];
+        p.src_stride[i] = t->stride[i];
+    }
+    strided_dense(p.n, p.size, p.dst_stride);
+    piece_canonical(&p);
+    return p;
+}
+
+typedef struct reader {
+    const plan_source *source_of;
+    gather_from from;
+    piece whole;
+    piece clips[PIECE_MAX_CLIPS];
+    unsigned char *chunk;
+} reader;
+
+static void reader_init(reader *r, const plan_source *s, unsigned char *room)
+{
+    const unsigned bits = dtype_bits(s->t->dt);
+    *r = (reader){.source_of = s, .whole = whole_of(s->t), .chunk = room};
+    r->from = (gather_from){.fd = s->inv->files.at[s->t->file].fd,
+                            .elem_bytes = bits % 8 == 0 ? bits / 8 : 1,
+                            .stage = room + CHUNK_BYTES,
+                            .stage_bytes = CHUNK_BYTES};
+}
+
+static int read_piece(reader *r, const piece *p, unsigned char *to)
+{
+    strided s = {.n = p->n};
+    memcpy(s.size, p->size, sizeof s.size);
+    memcpy(s.dst, p->dst_stride, sizeof s.dst);
+    memcpy(s.src, p->src_stride, sizeof s.src);
+    return gather(
+        &r->from, &s,
+        r->source_of->t->offset + (uint64_t)p->src_offset * r->from.elem_bytes, to);
+}
+
+static int read_range(reader *r, int64_t lo, int64_t hi)
+{
+    const unsigned n = piece_clip(&r->whole, lo, hi, r->clips, NULL);
+    for (unsigned k = 0; k < n; k++) {
+        const piece *p = &r->clips[k];
+        const uint64_t at = (uint64_t)(p->dst_offset - lo) * r->from.elem_bytes;
+        const int errnum = read_piece(r, p, r->chunk + at);
+        if (errnum != 0) {
+            return errnum;
+        }
+    }
+    return 0;
+}
+
+static rt_status compare(context *cx, reader *x, reader *y, bool *equal)
+{
+    const int64_t n = piece_elems(&x->whole);
+    const int64_t most = (int64_t)(CHUNK_BYTES / x->from.elem_bytes);
+    *equal = true;
+    for (int64_t lo = 0; lo < n && *equal; lo += most) {
+        const int64_t hi = n - lo < most ? n : lo + most;
+        reader *both[2] = {x, y};
+        for (unsigned i = 0; i < 2; i++) {
+            const int errnum = read_range(both[i], lo, hi);
+            if (errnum != 0) {
+                return cannot_read(cx, both[i]->source_of, errnum);
+            }
+        }
+        *equal =
+            memcmp(x->chunk, y->chunk, (size_t)(hi - lo) * x->from.elem_bytes) == 0;
+    }
+    return RT_OK;
+}
+
+static rt_status no_memory(context *cx)
+{
+    diag_report(cx->diags, SEV_ERROR, "no-memory", NOWHERE,
+                "cannot reserve buffers to compare tensors");
+    return RT_FILE;
+}
+
+rt_status exec_equal(context *cx, const plan_source *x, const plan_source *y,
+                     bool *equal)
+{
+    *equal = false;
+    if (x->t->dt != y->t->dt || x->t->n_elems != y->t->n_elems) {
+        return RT_OK;
+    }
+    unsigned char *room = malloc(4 * CHUNK_BYTES);
+    if (room == NULL) {
+        return no_memory(cx);
+    }
+    reader a, b;
+    reader_init(&a, x, room);
+    reader_init(&b, y, room + 2 * CHUNK_BYTES);
+    const rt_status status = compare(cx, &a, &b, equal);
+    free(room);
+    return status;
+}
+
+/* ---- constants ------------------------------------------------------------------ */
+
+static bool is_all(const unsigned char *chunk, size_t n, unsigned elem_bytes,
+                   const unsigned char *elem)
+{
+    const size_t n_bytes = n * elem_bytes;
+    return memcmp(chunk, elem, elem_bytes) == 0 &&
+           memcmp(chunk, chunk + elem_bytes, n_bytes - elem_bytes) == 0;
+}
+
+/* Halve the box until its elements fit into the chunk, where their order is free. */
+static int all_equal(reader *r, const piece *p, const unsigned char *elem, bool *equal)
+{
+    const int64_t n = piece_elems(p);
+    if (n * (int64_t)r->from.elem_bytes <= (int64_t)CHUNK_BYTES) {
+        piece dense = *p;
+        strided_dense(dense.n, dense.size, dense.dst_stride);
+        const int errnum = read_piece(r, &dense, r->chunk);
+        *equal = errnum == 0 && is_all(r->chunk, (size_t)n, r->from.elem_bytes, elem);
+        return errnum;
+    }
+    unsigned widest = 0;
+    for (unsigned i = 1; i < p->n; i++) {
+        widest =
+            p->size[i] > 1 && p->src_stride[i] > p->src_stride[widest] ? i : widest;
+        widest = p->size[widest] == 1 ? i : widest;
+    }
+    piece half = *p;
+    half.size[widest] /= 2;
+    const int errnum = all_equal(r, &half, elem, equal);
+    if (errnum != 0 || !*equal) {
+        return errnum;
+    }
+    half.src_offset += half.size[widest] * p->src_stride[widest];
+    half.size[widest] = p->size[widest] - half.size[widest];
+    return all_equal(r, &half, elem, equal);
+}
+
+rt_status exec_all_equal_to(context *cx, const plan *p, const piece *pieces, size_t n,
+                            double fill, bool *equal)
+{
+    *equal = true;
+    unsigned char *room = malloc(2 * CHUNK_BYTES);
+    if (room == NULL) {
+        return no_memory(cx);
+    }
+    rt_status status = RT_OK;
+    for (size_t i = 0; i < n && *equal && status == RT_OK; i++) {
+        unsigned char elem[CAST_MAX_BYTES];
+        if (pieces[i].src == NO_SOURCE) {
+            *equal = pieces[i].fill == fill;
+            continue;
+        }
+        const plan_source *s = &p->sources.at[pieces[i].src];
+        *equal = dtype_bits(s->t->dt) % 8 == 0 && cast_encode(s->t->dt, fill, elem);
+        if (*equal && piece_elems(&pieces[i]) > 0) {
+            reader r;
+            reader_init(&r, s, room);
+            const int errnum = all_equal(&r, &pieces[i], elem, equal);
+            status = errnum == 0 ? RT_OK : cannot_read(cx, s, errnum);
+        }
+    }
+    free(room);
+    return status;
+}

@@ -1,0 +1,309 @@
+/* exec/compute.c -- pieces with a cast or with steps.
+ *
+ * The usual merge, one term on a base of the target's type, is done in place: the base
+ * is read into the tile and updated there.  Everything else is cut into parts that stay
+ * in a core's cache; of each the products of all terms are made first, then one pass
+ * widens the base, runs the steps, rounds once and measures, a block at a time.
+ */
+#include <math.h>
+
+#include "exec/cast.h"
+#include "exec/run.h"
+#include "exec/widen.h"
+
+enum { BLOCK = 2048 }; /* elements of the pass: its buffers stay in the first cache */
+
+static unsigned count_terms(const piece *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n_steps; i++) {
+        n += p->steps[i].kind == STEP_TERM ? 1 : 0;
+    }
+    return n;
+}
+
+static bool is_in_place(const tensor_job *job, const piece *p, dtype from)
+{
+    const bool is_plain = p->n_steps == 1 && p->steps[0].kind == STEP_TERM;
+    const bool is_dense = p->n == 0 || p->dst_stride[p->n - 1] == 1;
+    return is_plain && is_dense && !job->is_measured && from == job->dt &&
+           job->dt != DT_F64;
+}
+
+static int in_place(worker *w, const tensor_job *job, const piece *p, unsigned char *at)
+{
+    strided s = {.n = p->n};
+    term_target to = {.at = at, .elem_bytes = job->elem_bytes};
+    part whole = {.p = p};
+    for (unsigned i = 0; i < p->n; i++) {
+        s.size[i] = whole.size[i] = p->size[i];
+        s.dst[i] = to.stride[i] = p->dst_stride[i];
+        s.src[i] = p->src_stride[i];
+    }
+    const gather_from from = source_of(w, p->src);
+    const uint64_t base = w->run->plan->sources.at[p->src].t->offset;
+    const int errnum =
+        gather(&from, &s, base + (uint64_t)p->src_offset * from.elem_bytes, at);
+    if (errnum != 0) {
+        w->bad_src = p->src;
+        return errnum;
+    }
+    const kernels *k = w->run->kernels;
+    to.kernel = job->dt == DT_BF16  ? k->lowrank_bf16
+                : job->dt == DT_F16 ? k->lowrank_f16
+                                    : k->lowrank_f32;
+    return term_apply(w, &whole, &p->steps[0].t, &to);
+}
+
+/* ---- parts ---------------------------------------------------------------------- */
+
+typedef struct pass {
+    worker *w;
+    const tensor_job *job;
+    const piece *p;
+    dtype from;         /* of the base */
+    const void *base;   /* dense; NULL: the piece's fill */
+    unsigned char *out; /* dense, of the target's type */
+    size_t n;
+    unsigned n_terms;
+} pass;
+
+static void run_steps_f32(const pass *x, float *v, size_t at, size_t n)
+{
+    unsigned n_terms = 0;
+    for (unsigned i = 0; i < x->p->n_steps; i++) {
+        const step *s = &x->p->steps[i];
+        if (s->kind == STEP_TERM) {
+            const float *delta = x->w->delta + n_terms++ * x->n;
+            x->w->run->kernels->add(v, delta + at, n);
+            continue;
+        }
+        const float mul = (float)s->mul;
+        const float add = (float)s->add;
+        for (size_t j = 0; j < n; j++) {
+            const float product = v[j] * mul;
+            v[j] = f32_settled(product + add);
+        }
+    }
+}
+
+/* The whole update in f32, and the value that it met: the steps before the first term
+ * belong to the base. */
+static void measure_f32(const pass *x, float *base, const float *stored, size_t at,
+                        size_t n)
+{
+    float update[BLOCK];
+    piece before = *x->p;
+    before.n_steps = 0;
+    while (x->p->steps[before.n_steps].kind != STEP_TERM) {
+        before.n_steps++;
+    }
+    pass first = *x;
+    first.p = &before;
+    run_steps_f32(&first, base, at, n);
+    memcpy(update, x->w->delta + at, n * sizeof *update);
+    for (unsigned t = 1; t < x->n_terms; t++) {
+        x->w->run->kernels->add(update, x->w->delta + t * x->n + at, n);
+    }
+    x->w->run->kernels->measure(&x->w->sums, base, update, stored, n);
+}
+
+static void pass_f32(const pass *x, size_t at, size_t n)
+{
+    const kernels *k = x->w->run->kernels;
+    float v[BLOCK], base[BLOCK];
+    unsigned char *out = x->out + at * x->job->elem_bytes;
+    if (x->base != NULL) {
+        const unsigned char *from = x->base;
+        widen_f32(k, v, from + at * (dtype_bits(x->from) / 8), x->from, n);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            v[i] = (float)x->p->fill;
+        }
+    }
+    if (!x->job->is_measured || x->n_terms == 0) {
+        run_steps_f32(x, v, at, n);
+        narrow_f32(k, out, x->job->dt, v, n);
+        return;
+    }
+    memcpy(base, v, n * sizeof *base);
+    run_steps_f32(x, v, at, n);
+    narrow_f32(k, out, x->job->dt, v, n);
+    widen_f32(k, v, out, x->job->dt, n);
+    measure_f32(x, base, v, at, n);
+}
+
+static void measure_f64(const pass *x, const double *base, const double *stored,
+                        size_t at, size_t n)
+{
+    measure *m = &x->w->sums;
+    for (size_t i = 0; i < n; i++) {
+        double d = 0;
+        for (unsigned t = 0; t < x->n_terms; t++) {
+            d += (double)x->w->delta[t * x->n + at + i];
+        }
+        const double change = stored[i] - base[i];
+        m->n_nonfinite += isfinite(stored[i]) ? 0 : 1;
+        m->n_changed += change != 0 ? 1 : 0; /* a NaN too */
+        if (!isfinite(base[i]) || !isfinite(stored[i])) {
+            continue;
+        }
+        m->base_sq[i % LANES] += base[i] * base[i];
+        m->delta_sq[i % LANES] += d * d;
+        m->kept_dot[i % LANES] += change * d;
+        m->max_change = fmaxf(m->max_change, (float)fabs(change));
+    }
+}
+
+static void pass_f64(const pass *x, size_t at, size_t n)
+{
+    double v[BLOCK], base[BLOCK];
+    unsigned char *out = x->out + at * x->job->elem_bytes;
+    if (x->base != NULL) {
+        const unsigned char *from = x->base;
+        cast_to_f64(v, from + at * (dtype_bits(x->from) / 8), x->from, n);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            v[i] = x->p->fill;
+        }
+    }
+    unsigned n_terms = 0;
+    for (unsigned i = 0; i < x->p->n_steps; i++) {
+        const step *s = &x->p->steps[i];
+        const float *delta = x->w->delta + n_terms * x->n + at;
+        if (s->kind == STEP_TERM && n_terms++ == 0) {
+            memcpy(base, v, n * sizeof *base);
+        }
+        for (size_t j = 0; j < n; j++) {
+            const double product = v[j] * s->mul;
+            const double y =
+                s->kind == STEP_TERM ? v[j] + (double)delta[j] : product + s->add;
+            v[j] = y == y ? y : (double)f32_of_bits(CANONICAL_NAN);
+        }
+    }
+    cast_from_f64(out, x->job->dt, v, n);
+    if (x->job->is_measured && x->n_terms > 0) {
+        cast_to_f64(v, out, x->job->dt, n);
+        measure_f64(x, base, v, at, n);
+    }
+}
+
+/* The products of all terms over the part, one after another in w->delta. */
+static int make_deltas(worker *w, const part *box, int64_t n, const int64_t *dense)
+{
+    unsigned n_terms = 0;
+    for (unsigned i = 0; i < box->p->n_steps; i++) {
+        const step *s = &box->p->steps[i];
+        if (s->kind != STEP_TERM) {
+            continue;
+        }
+        float *delta = w->delta + (size_t)n_terms++ * (size_t)n;
+        term_target to = {.kernel = w->run->kernels->lowrank_product,
+                          .at = (unsigned char *)delta,
+                          .elem_bytes = sizeof *delta};
+        memcpy(to.stride, dense, sizeof to.stride);
+        const int errnum = term_apply(w, box, &s->t, &to);
+        if (errnum != 0) {
+            return errnum;
+        }
+    }
+    return 0;
+}
+
+static int read_base(worker *w, const part *box, const int64_t *dense)
+{
+    const piece *p = box->p;
+    strided s = {.n = p->n};
+    memcpy(s.size, box->size, sizeof s.size);
+    memcpy(s.dst, dense, sizeof s.dst);
+    memcpy(s.src, p->src_stride, sizeof s.src);
+    const gather_from from = source_of(w, p->src);
+    const int64_t first = part_at(box, p->src_offset, p->src_stride);
+    const uint64_t base = w->run->plan->sources.at[p->src].t->offset;
+    w->bad_src = p->src;
+    return gather(&from, &s, base + (uint64_t)first * from.elem_bytes, w->native);
+}
+
+static int compute_part(worker *w, const tensor_job *job, const part *box, int64_t n,
+                        unsigned char *to, int64_t lo)
+{
+    const piece *p = box->p;
+    int64_t dense[PIECE_MAX_DIMS] = {0};
+    strided_dense(p->n, box->size, dense);
+    pass x = {.w = w, .job = job, .p = p, .from = job->dt, .n = (size_t)n};
+    x.n_terms = count_terms(p);
+    int errnum = make_deltas(w, box, n, dense);
+    if (errnum == 0 && p->src != NO_SOURCE) {
+        x.from = w->run->plan->sources.at[p->src].t->dt;
+        x.base = w->native;
+        errnum = read_base(w, box, dense);
+    }
+    if (errnum != 0) {
+        return errnum;
+    }
+    strided s = {.n = p->n};
+    bool is_dense = true;
+    for (unsigned i = 0; i < p->n; i++) {
+        s.size[i] = box->size[i];
+        s.dst[i] = p->dst_stride[i];
+        s.src[i] = dense[i];
+        is_dense = is_dense && (s.size[i] == 1 || s.dst[i] == s.src[i]);
+    }
+    const int64_t first = part_at(box, p->dst_offset, p->dst_stride) - lo;
+    unsigned char *place = to + (uint64_t)first * job->elem_bytes;
+    x.out = is_dense ? place : w->cooked;
+    const bool is_wide = x.from == DT_F64 || job->dt == DT_F64;
+    for (size_t at = 0; at < x.n; at += BLOCK) {
+        const size_t count = x.n - at < BLOCK ? x.n - at : BLOCK;
+        if (is_wide) {
+            pass_f64(&x, at, count);
+        } else {
+            pass_f32(&x, at, count);
+        }
+    }
+    if (!is_dense) {
+        strided_copy(&s, job->elem_bytes, place, w->cooked);
+    }
+    return 0;
+}
+
+/* Halve along the outermost dim until a part fits into the buffers. */
+static int compute_parts(worker *w, const tensor_job *job, const part *box,
+                         int64_t limit, unsigned char *to, int64_t lo)
+{
+    int64_t n = 1;
+    unsigned outermost = 0;
+    for (unsigned i = box->p->n; i-- > 0;) {
+        n *= box->size[i];
+        outermost = box->size[i] > 1 ? i : outermost;
+    }
+    if (n <= limit) {
+        return compute_part(w, job, box, n, to, lo);
+    }
+    part half = *box;
+    half.size[outermost] /= 2;
+    const int errnum = compute_parts(w, job, &half, limit, to, lo);
+    if (errnum != 0) {
+        return errnum;
+    }
+    half.from[outermost] += half.size[outermost];
+    half.size[outermost] = box->size[outermost] - half.size[outermost];
+    return compute_parts(w, job, &half, limit, to, lo);
+}
+
+int piece_compute(worker *w, const tensor_job *job, const piece *p, unsigned char *to,
+                  int64_t lo)
+{
+    const dtype from =
+        p->src == NO_SOURCE ? DT_UNKNOWN : w->run->plan->sources.at[p->src].t->dt;
+    if (is_in_place(job, p, from)) {
+        return in_place(w, job, p,
+                        to + (uint64_t)(p->dst_offset - lo) * job->elem_bytes);
+    }
+    const unsigned n_terms = count_terms(p);
+    const int64_t for_deltas = n_terms > 0 ? DELTA_FLOATS / n_terms : DENSE_ELEMS;
+    part whole = {.p = p};
+    memcpy(whole.size, p->size, sizeof whole.size);
+    return compute_parts(w, job, &whole,
+                         for_deltas < DENSE_ELEMS ? for_deltas : DENSE_ELEMS, to, lo);
+}

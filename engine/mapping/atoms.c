@@ -1,0 +1,389 @@
+/* Atoms: sums multiplied out, and the bijection test of a rule. */
+#include <string.h>
+
+#include "mapping/check.h"
+
+#define MAX_ATOMS 4096
+
+/* ---- multiplying out ------------------------------------------------------------ */
+
+static void add_label(arena *a, atom *x, const char *label)
+{
+    size_t i = x->labels.n;
+    vec_push(a, &x->labels, label);
+    while (i > 0 && strcmp(x->labels.at[i - 1], label) > 0) {
+        x->labels.at[i] = x->labels.at[i - 1];
+        i--;
+    }
+    x->labels.at[i] = label;
+}
+
+static atom copy_atom(arena *a, const atom *x)
+{
+    atom y = {.tensor = x->tensor};
+    for (size_t i = 0; i < x->labels.n; i++) {
+        vec_push(a, &y.labels, x->labels.at[i]);
+    }
+    for (size_t i = 0; i < x->axes.n; i++) {
+        vec_push(a, &y.axes, x->axes.at[i]);
+    }
+    return y;
+}
+
+/* Multiply each atom of the list by a dim. */
+static bool times_dim(arena *a, atom_list *list, const map_dim *d)
+{
+    if (d->kind == DIM_AXIS) {
+        for (size_t i = 0; i < list->n; i++) {
+            vec_push(a, &list->at[i].axes, d->axis);
+        }
+    }
+    for (size_t i = 0; i < d->kids.n; i++) {
+        if (!times_dim(a, list, d->kids.at[i])) {
+            return false;
+        }
+    }
+    if (d->kind != DIM_SUM) {
+        return true;
+    }
+    atom_list sum = {0};
+    for (size_t k = 0; k < d->parts.n; k++) {
+        atom_list part = {0};
+        for (size_t i = 0; i < list->n; i++) {
+            atom x = copy_atom(a, &list->at[i]);
+            add_label(a, &x, d->parts.at[k].label);
+            vec_push(a, &part, x);
+        }
+        if (!times_dim(a, &part, d->parts.at[k].body) || sum.n + part.n > MAX_ATOMS) {
+            return false;
+        }
+        for (size_t i = 0; i < part.n; i++) {
+            vec_push(a, &sum, part.at[i]);
+        }
+    }
+    *list = sum;
+    return true;
+}
+
+bool atoms_of(arena *a, const map_tensor *t, const map_capture *captures, atom_list *out)
+{
+    atom x = {.tensor = t};
+    atom_list list = {0};
+    if (t->label != NULL) {
+        add_label(a, &x, t->label);
+    }
+    for (size_t i = 0; i < t->name.segs.n; i++) {
+        const uint32_t c = t->name.segs.at[i].capture;
+        if (c == UINT32_MAX || c == t->same_in) {
+            continue; /* replicas hold the same elements: no axis of the data */
+        }
+        const uint32_t axis =
+            captures[c].axis != NO_AXIS ? captures[c].axis : (ATOM_CAPTURE | c);
+        if (!atom_has_axis(&x, axis)) { /* `{l}` twice in a name is one axis */
+            vec_push(a, &x.axes, axis);
+        }
+    }
+    vec_push(a, &list, x);
+    for (size_t i = 0; i < t->dims->all.n; i++) {
+        if (!times_dim(a, &list, t->dims->all.at[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        vec_push(a, out, list.at[i]);
+    }
+    return out->n <= MAX_ATOMS;
+}
+
+/* ---- comparing ------------------------------------------------------------------ */
+
+bool atom_same_labels(const atom *x, const atom *y)
+{
+    if (x->labels.n != y->labels.n) {
+        return false;
+    }
+    for (size_t i = 0; i < x->labels.n; i++) {
+        if (strcmp(x->labels.at[i], y->labels.at[i]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool atom_has_axis(const atom *x, uint32_t axis)
+{
+    for (size_t i = 0; i < x->axes.n; i++) {
+        if (x->axes.at[i] == axis) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As sets; no axis stands twice (that is complained of before). */
+bool atom_same_axes(const atom *x, const atom *y)
+{
+    for (size_t i = 0; i < x->axes.n; i++) {
+        if (!atom_has_axis(y, x->axes.at[i])) {
+            return false;
+        }
+    }
+    return x->axes.n == y->axes.n;
+}
+
+const char *atom_axis_name(const mapping *m, const map_capture *captures, uint32_t axis)
+{
+    return (axis & ATOM_CAPTURE) != 0 ? captures[axis & ~ATOM_CAPTURE].name
+                                      : m->axes.at[axis].name;
+}
+
+const char *atom_axes_shown(arena *a, const mapping *m, const map_capture *captures,
+                            const atom *x)
+{
+    buf b = {.arena = a};
+    for (size_t i = 0; i < x->axes.n; i++) {
+        buf_printf(&b, "%s%s", i > 0 ? " " : "",
+                   atom_axis_name(m, captures, x->axes.at[i]));
+    }
+    return x->axes.n > 0 ? buf_str(&b) : "(one element)";
+}
+
+const char *atom_labels_shown(arena *a, const atom *x)
+{
+    if (x->labels.n == 0) {
+        return "the tensor";
+    }
+    buf b = {.arena = a};
+    buf_add(&b, "part `");
+    for (size_t i = 0; i < x->labels.n; i++) {
+        buf_printf(&b, "%s%s", i > 0 ? " " : "", x->labels.at[i]);
+    }
+    buf_add(&b, "`");
+    return buf_str(&b);
+}
+
+/* ---- the bijection test ---------------------------------------------------------- */
+
+static bool has_label(const atom *x, const char *label)
+{
+    for (size_t i = 0; i < x->labels.n; i++) {
+        if (strcmp(x->labels.at[i], label) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_axis_twice(check *ck, const map_rule *r, const atom *x)
+{
+    for (size_t i = 0; i < x->axes.n; i++) {
+        for (size_t k = i + 1; k < x->axes.n; k++) {
+            if (x->axes.at[i] != x->axes.at[k]) {
+                continue;
+            }
+            const char *name = atom_axis_name(ck->m, r->captures.at, x->axes.at[i]);
+            diag *dg = complain(ck, "axis-twice", x->tensor->dims->at,
+                                "axis `%s` stands twice in %s of rule `%s`", name,
+                                atom_labels_shown(ck->a, x), r->name);
+            diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
+            diag_help(dg, "another axis of equal size needs a name of its own: `axis %s2 = %s`",
+                      name, name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_label_twice(check *ck, const map_rule *r, const atom *x)
+{
+    for (size_t i = 1; i < x->labels.n; i++) {
+        if (strcmp(x->labels.at[i - 1], x->labels.at[i]) == 0) {
+            complain(ck, "label-twice", x->tensor->dims->at,
+                     "label `%s` stands within itself in rule `%s`", x->labels.at[i],
+                     r->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_atom_twice(check *ck, const map_rule *r, const atom_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        for (size_t k = i + 1; k < list->n; k++) {
+            const atom *x = &list->at[i], *y = &list->at[k];
+            if (!atom_same_labels(x, y) || !atom_same_axes(x, y)) {
+                continue;
+            }
+            diag *dg = complain(ck, "atom-twice", y->tensor->at,
+                                "%s stands twice on one side of rule `%s`",
+                                atom_labels_shown(ck->a, y), r->name);
+            diag_label(dg, x->tensor->at, "here too");
+            diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
+            diag_help(dg, "give the two different labels");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The side that a one-way rule only writes. */
+static bool is_written_only(const map_rule *r, unsigned side)
+{
+    return r->arrow == (side == RIGHT ? RULE_LEFT_TO_RIGHT : RULE_RIGHT_TO_LEFT);
+}
+
+/* Atoms of one side; false when something is wrong within the side already. */
+static bool side_atoms(check *ck, const map_rule *r, unsigned side, atom_list *out)
+{
+    const size_t n = r->tensors[side].n;
+    bool good = true;
+    for (size_t i = 0; i < n; i++) {
+        const map_tensor *t = &r->tensors[side].at[i];
+        if (n > 1 && t->label == NULL) {
+            diag *dg = complain(ck, "label-missing", t->at,
+                                "rule `%s` has %zu tensors on this side, and this one has no "
+                                "label",
+                                r->name, n);
+            diag_help(dg, "name the part that each tensor is: `NAME q: [..]`");
+            good = false;
+        }
+        if (!atoms_of(ck->a, t, r->captures.at, out)) {
+            complain(ck, "bad-dim", t->dims->at, "the sums multiply out to more than %d parts",
+                     MAX_ATOMS);
+            return false;
+        }
+    }
+    for (size_t i = 0; good && i < out->n; i++) {
+        good = check_label_twice(ck, r, &out->at[i]) && check_axis_twice(ck, r, &out->at[i]);
+    }
+    /* what is only written may hold the same elements twice */
+    return good && (is_written_only(r, side) || check_atom_twice(ck, r, out));
+}
+
+static void leave_one_sided(check *ck, const map_rule *r, unsigned side, atom_list *list)
+{
+    for (size_t p = 0; p < r->one_sided.n; p++) {
+        const map_one_sided *o = &r->one_sided.at[p];
+        if (o->side != side) {
+            continue;
+        }
+        size_t n = 0;
+        for (size_t i = 0; i < list->n; i++) {
+            if (!has_label(&list->at[i], o->label)) {
+                list->at[n++] = list->at[i];
+            }
+        }
+        if (n == list->n && r->tensors[side].n > 0) {
+            diag *dg = complain(ck, "label-missing", o->at, "rule `%s` has no part `%s` on %s",
+                                r->name, o->label, side_shown(ck->m, side));
+            diag_label(dg, r->tensors[side].at[0].dims->at, "its dims");
+        }
+        list->n = n;
+    }
+}
+
+static bool is_in(const atom *x, const atom_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (atom_same_labels(x, &list->at[i]) && atom_same_axes(x, &list->at[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Axes of x that y lacks, as text; NULL: none. */
+static const char *extra_axes(check *ck, const map_rule *r, const atom *x, const atom *y)
+{
+    buf b = {.arena = ck->a};
+    for (size_t i = 0; i < x->axes.n; i++) {
+        if (!atom_has_axis(y, x->axes.at[i])) {
+            buf_printf(&b, "%s%s", b.n > 0 ? " " : "",
+                       atom_axis_name(ck->m, r->captures.at, x->axes.at[i]));
+        }
+    }
+    return b.n > 0 ? buf_str(&b) : NULL;
+}
+
+static void complain_axes(check *ck, const map_rule *r, const atom *x, const atom *y)
+{
+    const char *more[2] = {extra_axes(ck, r, x, y), extra_axes(ck, r, y, x)};
+    const atom *both[2] = {x, y};
+    diag *dg = complain(ck, "atoms-differ", x->tensor->dims->at,
+                        "%s of rule `%s` has other axes on the two sides",
+                        atom_labels_shown(ck->a, x), r->name);
+    diag_label(dg, y->tensor->dims->at, "the other side");
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        diag_note(dg, "%s: %s%s%s%s", side_shown(ck->m, s),
+                  atom_axes_shown(ck->a, ck->m, r->captures.at, both[s]),
+                  more[s] != NULL ? " (only here: " : "", more[s] != NULL ? more[s] : "",
+                  more[s] != NULL ? ")" : "");
+    }
+    for (size_t i = 0; i < r->captures.n; i++) {
+        const map_capture *c = &r->captures.at[i];
+        const uint32_t axis =
+            c->axis != NO_AXIS ? c->axis : (ATOM_CAPTURE | (uint32_t)i);
+        if (atom_has_axis(x, axis) != atom_has_axis(y, axis)) {
+            diag_help(dg,
+                      "`{%s}` in a name is an axis too: it must stand on both sides; one text "
+                      "for the whole checkpoint is a `choice`",
+                      c->name);
+            return;
+        }
+    }
+    diag_help(dg, "axes are equal by name, not by size: write the same ones on both sides");
+}
+
+static void complain_alone(check *ck, const map_rule *r, const atom *x, unsigned side)
+{
+    diag *dg = complain(ck, "atoms-differ", x->tensor->at,
+                        "%s of rule `%s` stands on %s only", atom_labels_shown(ck->a, x),
+                        r->name, side_shown(ck->m, side));
+    diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
+    if (x->labels.n > 0) {
+        diag_help(dg,
+                  "write the part on %s too, or declare it: `only %s %s because \"...\"`",
+                  side_shown(ck->m, 1 - side), side_shown(ck->m, side), x->labels.at[0]);
+    } else {
+        diag_help(dg, "label the parts on both sides");
+    }
+}
+
+/* An atom with the labels of x that has no partner of its own among `taken`. */
+static const atom *namesake(const atom *x, const atom_list *among, const atom_list *taken)
+{
+    for (size_t i = 0; i < among->n; i++) {
+        if (atom_same_labels(x, &among->at[i]) && !is_in(&among->at[i], taken)) {
+            return &among->at[i];
+        }
+    }
+    return NULL;
+}
+
+void atoms_check(check *ck, const map_rule *r)
+{
+    atom_list side[2] = {{0}, {0}};
+    const bool left = side_atoms(ck, r, LEFT, &side[LEFT]);
+    const bool right = side_atoms(ck, r, RIGHT, &side[RIGHT]);
+    if (!left || !right) {
+        return;
+    }
+    leave_one_sided(ck, r, LEFT, &side[LEFT]);
+    leave_one_sided(ck, r, RIGHT, &side[RIGHT]);
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        for (size_t i = 0; i < side[s].n; i++) {
+            const atom *x = &side[s].at[i];
+            if (is_in(x, &side[1 - s]) || is_written_only(r, 1 - s)) {
+                continue; /* a one-way rule may leave parts of its source behind */
+            }
+            const atom *y = namesake(x, &side[1 - s], &side[s]);
+            if (y == NULL) {
+                complain_alone(ck, r, x, s);
+            } else if (s == LEFT || r->arrow != RULE_BOTH) {
+                /* of a `<->` rule it is the same complaint from the right */
+                complain_axes(ck, r, s == LEFT ? x : y, s == LEFT ? y : x);
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+/* The driver of the check, and what all passes share. */
+#include "mapping/check.h"
+
+#include <string.h>
+
+#include "base/near.h"
+
+diag *complain(check *ck, const char *slug, where at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    const char *text = arena_vprintf(ck->a, fmt, ap);
+    va_end(ap);
+    /* the alternatives of a rule would repeat what is wrong with all of them */
+    const char *key = arena_printf(ck->a, "%s@%s:%u:%s", slug,
+                                   at.src != NULL ? at.src->path : "", at.lo, text);
+    diags *to = strmap_add(ck->said, key, 1) ? ck->cx->diags : ck->muted;
+    return diag_report(to, SEV_ERROR, slug, at, "%s", text);
+}
+
+size_t n_errors(const check *ck)
+{
+    return diags_count(ck->cx->diags, SEV_ERROR);
+}
+
+bool side_named(const mapping *m, const char *name, unsigned *side)
+{
+    static const char *const roles[2] = {"base", "adapter"};
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        if (strcmp(name, m->is_merge ? roles[s] : m->layout[s]) == 0) {
+            *side = s;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *side_shown(const mapping *m, unsigned side)
+{
+    if (m->is_merge) {
+        return side == LEFT ? "base" : "adapter";
+    }
+    return m->layout[side];
+}
+
+bool side_resolve(check *ck, const char *name, where at, unsigned *side)
+{
+    /* merge files may say a layout where only one side has it: `drop lora-lit ...` */
+    if (side_named(ck->m, name, side) || mapping_side(ck->m, name, side)) {
+        return true;
+    }
+    diag *dg = complain(ck, "unknown-name", at, "`%s` is no side of this file", name);
+    diag_help(dg, "the sides are `%s` and `%s`", side_shown(ck->m, LEFT),
+              side_shown(ck->m, RIGHT));
+    return false;
+}
+
+void help_near(diag *dg, const char *name, const strmap *among)
+{
+    const char *best = NULL;
+    for (size_t i = 0; i < strmap_count(among); i++) {
+        /* one at a time keeps this free of a list of pointers */
+        const char *key = strmap_key(among, i);
+        const char *pair[2] = {key, best};
+        const char *near = near_name(name, pair, best != NULL ? 2 : 1);
+        best = near != NULL ? near : best;
+    }
+    if (best != NULL) {
+        diag_help(dg, "did you mean `%s`?", best);
+    }
+}
+
+bool mapping_side(const mapping *m, const char *layout, unsigned *side)
+{
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        if (strcmp(layout, m->layout[s]) == 0) {
+            *side = s;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t mapping_axis(const mapping *m, const char *name)
+{
+    uint64_t id;
+    return strmap_get(m->axis_by_name, name, &id) ? (uint32_t)id : NO_AXIS;
+}
+
+const char *exactness_name(exactness e)
+{
+    static const char *const names[] = {
+        [EXACT] = "exact",       [EXACT_IF] = "exact-if", [MADE] = "made",
+        [ROUNDING] = "rounding", [LOSSY] = "lossy",
+    };
+    return names[e];
+}
+
+/* ---- walking ----------------------------------------------------------------- */
+
+static bool is_removed(const origin *from, const char *name)
+{
+    for (const origin *o = from; o != NULL; o = o->up) {
+        if (o->without != NULL && strmap_has(o->without, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void walk_list(check *ck, const item_list *list, const block_scope *b, const origin *from,
+               item_visit visit)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const item *it = list->at[i];
+        if (it->kind == ITEM_BLOCK) {
+            const block_scope inner = {
+                b, {it->u.block.left, it->u.block.right}, it->u.block.when};
+            walk_list(ck, &it->u.block.items, &inner, from, visit);
+        } else if (!(it->kind == ITEM_RULE && is_removed(from, it->u.rule.name)) &&
+                   !(it->kind == ITEM_UPDATE && is_removed(from, it->u.update.name))) {
+            visit(ck, it, b, from);
+        }
+    }
+}
+
+void walk_items(check *ck, item_visit visit)
+{
+    for (size_t i = 0; i < ck->items.n; i++) {
+        const item *one[1] = {ck->items.at[i].it};
+        const item_list list = {one, 1, 1};
+        walk_list(ck, &list, NULL, ck->items.at[i].from, visit);
+    }
+}
+
+/* ---- the passes -------------------------------------------------------------- */
+
+/* Rules in merge files and updates in families: the one mistake of kind. */
+static void check_kind(check *ck, const item *it, const block_scope *b, const origin *from)
+{
+    (void)b;
+    (void)from;
+    const bool of_family =
+        it->kind == ITEM_RULE || it->kind == ITEM_MAKE || it->kind == ITEM_TIE ||
+        it->kind == ITEM_REST || it->kind == ITEM_CONFIG_REST || it->kind == ITEM_TABLE;
+    const bool of_merge = it->kind == ITEM_UPDATE || it->kind == ITEM_EACH;
+    if (ck->m->is_merge && of_family) {
+        diag *dg = complain(ck, "wrong-kind", it->at, "a merge file changes the base by "
+                                                      "updates; this line belongs into a "
+                                                      "family");
+        diag_help(dg, "write `name: base T [..] += adapter A [..]`, or begin the file with "
+                      "`family`");
+    } else if (!ck->m->is_merge && of_merge) {
+        diag *dg = complain(ck, "wrong-kind", it->at,
+                            "a family relates two layouts by rules; updates belong into a "
+                            "merge file");
+        diag_help(dg, "write `name: A [..] <-> B [..]`, or begin the file with `merge`");
+    }
+}
+
+static void gather_lines(check *ck, const item *it, const block_scope *b, const origin *from)
+{
+    mapping *m = ck->m;
+    (void)b;
+    switch ((int)it->kind) {
+    case ITEM_REST:
+    case ITEM_CONFIG_REST: {
+        bool *rest = it->kind == ITEM_REST ? &m->rest : &m->config_rest;
+        if (*rest && from->depth == 0) {
+            complain(ck, "rest-twice", it->at, "`%s` stands twice",
+                     it->kind == ITEM_REST ? "rest" : "config rest");
+        }
+        *rest = true;
+        if (it->kind == ITEM_REST) {
+            m->rest_at = it->at;
+        }
+        break;
+    }
+    case ITEM_TEST:
+        if (from->depth == 0) { /* those of a used file are run with that file */
+            const map_test t = {&it->u.test, it->at};
+            vec_push(ck->a, &m->tests, t);
+        }
+        break;
+    default: break;
+    }
+}
+
+static void check_tie(check *ck, const item *it, const block_scope *b, const origin *from)
+{
+    (void)b;
+    (void)from;
+    if (it->kind != ITEM_TIE) {
+        return;
+    }
+    const tie_item *ti = &it->u.tie;
+    map_tie tie = {.at = it->at, .rule = ti->rule, .to = ti->to, .by = ti->by};
+    bool good = side_resolve(ck, ti->side, it->at, &tie.side);
+    const char *const both[2] = {ti->rule, ti->to};
+    for (size_t i = 0; i < 2; i++) {
+        if (!strmap_has(ck->rules, both[i])) {
+            diag *dg = complain(ck, "unknown-rule", it->at, "there is no rule `%s` to tie",
+                                both[i]);
+            help_near(dg, both[i], ck->rules);
+            good = false;
+        }
+    }
+    if (ti->by != NULL && good) {
+        const name_scope scope = {0};
+        const unsigned sides = expr_check(ck, ti->by, &scope);
+        if (sides != 1u << tie.side && sides != 3u) {
+            complain(ck, "two-sides", ti->by->at, "the flag of a tie on `%s` must be a field "
+                                                  "of `%s`",
+                     ti->side, ti->side);
+            good = false;
+        }
+    }
+    if (good) {
+        vec_push(ck->a, &ck->m->ties, tie);
+    }
+}
+
+static bool begin(check *ck, context *cx, const ast_file *file)
+{
+    arena *a = cx->arena;
+    mapping *m = NEW(a, mapping);
+    *ck = (check){.cx = cx, .a = a, .m = m, .file = file};
+    ck->said = strmap_new(a);
+    ck->muted = diags_new(a);
+    m->name = file->name;
+    m->is_merge = file->kind == FILE_MERGE;
+    m->layout[LEFT] = file->side[LEFT];
+    m->layout[RIGHT] = file->side[RIGHT];
+    m->doc = file->doc;
+    m->src = file->src;
+    m->ast = file;
+    m->axis_by_name = strmap_new(a);
+    m->value_by_name = strmap_new(a);
+    m->choice_by_name = strmap_new(a);
+    ck->lets = strmap_new(a);
+    ck->names = strmap_new(a);
+    ck->rules = strmap_new(a);
+    if (file->kind == FILE_FRAGMENT) {
+        diag *dg = complain(ck, "no-header", file->at,
+                            "the file has no `family` or `merge` line, so its sides are "
+                            "unknown");
+        diag_help(dg, "begin it with `family NAME : hf <-> lit`, or `include` it in a file "
+                      "that has a header");
+        return false;
+    }
+    if (!m->is_merge && strcmp(m->layout[LEFT], m->layout[RIGHT]) == 0) {
+        complain(ck, "sides-differ", file->at, "both sides are called `%s`", m->layout[LEFT]);
+        return false;
+    }
+    return true;
+}
+
+rt_status mapping_check_with(context *cx, const ast_file *file, const item_list *more,
+                             const mapping **out)
+{
+    check ck;
+    const size_t before = diags_count(cx->diags, SEV_ERROR);
+    const bool begun = begin(&ck, cx, file);
+    if (begun) {
+        reuse_take(&ck, more);
+    }
+    /* without a used file everything that it declares would be missed */
+    if (begun && n_errors(&ck) == before) {
+        walk_items(&ck, check_kind);
+        declare_all(&ck);
+        walk_items(&ck, gather_lines);
+        if (ck.m->is_merge) {
+            expand_merge(&ck);
+        } else {
+            expand_rules(&ck);
+            walk_items(&ck, check_tie);
+        }
+        config_check(&ck);
+        overlap_check(&ck);
+    }
+    if (n_errors(&ck) != before) {
+        return RT_RULES;
+    }
+    *out = ck.m;
+    return RT_OK;
+}
+
+rt_status mapping_check(context *cx, const ast_file *file, const mapping **out)
+{
+    return mapping_check_with(cx, file, NULL, out);
+}

@@ -1,0 +1,246 @@
+/* No name is claimed twice: rules, drops and makes of one side, updates and drops of an
+ * adapter, pair by pair.  Guards and ranges may keep two claims apart. */
+#include <string.h>
+
+#include "mapping/check.h"
+#include "mapping/names.h"
+
+typedef struct claim {
+    where at;
+    const char *what;  /* "rule `qkv`", "a drop" */
+    const map_name *name;
+    const map_capture *captures;
+    size_t n_captures;
+    expr_list guards;
+    unsigned when_read;       /* bit s: the claim stands when side s is read */
+    const map_update *update; /* or NULL */
+} claim;
+typedef VEC(claim) claim_list;
+
+static void add_tensor(check *ck, claim_list *list, const map_rule *r, const map_tensor *t)
+{
+    claim c = {.at = t->name.at, .name = &t->name, .when_read = 3u};
+    c.what = arena_printf(ck->a, "rule `%s`", r->name);
+    c.captures = r->captures.at;
+    c.n_captures = r->captures.n;
+    VEC_SET(c.guards, r->guards);
+    if (r->arrow != RULE_BOTH) {
+        c.when_read = r->arrow == RULE_LEFT_TO_RIGHT ? 1u << LEFT : 1u << RIGHT;
+    }
+    vec_push(ck->a, list, c);
+}
+
+static void add_claims(check *ck, unsigned side, claim_list *list)
+{
+    const mapping *m = ck->m;
+    for (size_t i = 0; i < m->rules.n; i++) {
+        for (size_t k = 0; k < m->rules.at[i].tensors[side].n; k++) {
+            add_tensor(ck, list, &m->rules.at[i], &m->rules.at[i].tensors[side].at[k]);
+        }
+    }
+    for (size_t i = 0; i < m->drops.n; i++) {
+        const map_drop *d = &m->drops.at[i];
+        claim c = {d->name.at, "a drop", &d->name, d->captures.at, d->captures.n,
+                   {0},        1u << side, NULL};
+        VEC_SET(c.guards, d->guards);
+        if (d->side == side) {
+            vec_push(ck->a, list, c);
+        }
+    }
+    for (size_t i = 0; i < m->makes.n; i++) {
+        const map_make *mk = &m->makes.at[i];
+        claim c = {mk->name.at, "a constant", &mk->name, mk->captures.at, mk->captures.n,
+                   {0},         3u,           NULL};
+        VEC_SET(c.guards, mk->guards);
+        if (mk->side == side) {
+            vec_push(ck->a, list, c);
+        }
+    }
+}
+
+static void add_factors(check *ck, claim_list *list)
+{
+    for (size_t i = 0; i < ck->m->updates.n; i++) {
+        const map_update *u = &ck->m->updates.at[i];
+        for (size_t k = 0; k < u->factors.n; k++) {
+            const map_tensor *t = u->factors.at[k].tensor;
+            if (t == NULL) {
+                continue;
+            }
+            claim c = {t->name.at, NULL, &t->name, u->captures.at, u->captures.n,
+                       {0},        1u << RIGHT, u};
+            c.what = arena_printf(ck->a, "update `%s`", u->name);
+            VEC_SET(c.guards, u->guards);
+            vec_push(ck->a, list, c);
+        }
+    }
+}
+
+/* ---- ranges -------------------------------------------------------------------------- */
+
+static bool same_seg(const name_seg *x, const name_seg *y)
+{
+    return x->kind == y->kind && x->choice == y->choice && x->is_number == y->is_number &&
+           x->width == y->width &&
+           (x->kind != NAME_TEXT || strcmp(x->text, y->text) == 0);
+}
+
+/* The bound of a capture: as written, else its axis (upper), else open. */
+static bool bound_of(const check *ck, const claim *c, const name_seg *s, bool upper,
+                     const char **text, double *number)
+{
+    const map_capture *mc = &c->captures[s->capture];
+    const expr *e = upper ? mc->hi : mc->lo;
+    double shift = (double)s->shift;
+    *text = "";
+    if (e == NULL && !upper) {
+        *number = shift;
+        return true;
+    }
+    if (e == NULL && (mc->axis == NO_AXIS || mc->lo != NULL)) {
+        return false;
+    }
+    if (e != NULL && expr_constant(e, number)) {
+        *number += shift;
+        return true;
+    }
+    *number = shift;
+    *text = e != NULL ? expr_shown(ck->a, e) : ck->m->axes.at[mc->axis].name;
+    return true;
+}
+
+/* Does x end where (or before) y begins?  Bounds that name the same thing compare. */
+static bool ends_before(const check *ck, const claim *x, const name_seg *xs, const claim *y,
+                        const name_seg *ys)
+{
+    const char *hi_text, *lo_text;
+    double hi, lo;
+    return bound_of(ck, x, xs, true, &hi_text, &hi) &&
+           bound_of(ck, y, ys, false, &lo_text, &lo) && strcmp(hi_text, lo_text) == 0 &&
+           hi <= lo;
+}
+
+/* The names are written alike up to a capture whose ranges don't meet. */
+static bool ranges_exclude(const check *ck, const claim *x, const claim *y)
+{
+    for (size_t i = 0; i < x->name->segs.n && i < y->name->segs.n; i++) {
+        const name_seg *p = &x->name->segs.at[i], *q = &y->name->segs.at[i];
+        if (!same_seg(p, q)) {
+            return false;
+        }
+        if (p->is_number && (ends_before(ck, x, p, y, q) || ends_before(ck, y, q, x, p))) {
+            return true;
+        }
+        /* behind a path, or a word that no dot ends, the names may be out of step */
+        const name_seg *next = i + 1 < x->name->segs.n ? &x->name->segs.at[i + 1] : NULL;
+        const bool dot = next != NULL && next->kind == NAME_TEXT && next->text[0] == '.';
+        if (p->kind == NAME_PATH ||
+            ((p->kind == NAME_REGEX || p->kind == NAME_CAPTURE) && !dot)) {
+            return false;
+        }
+    }
+    return false;
+}
+
+/* ---- updates within `each` -------------------------------------------------------------- */
+
+/* A name that the template surely matches, with captures that no text can imitate. */
+static const char *typical(check *ck, const map_name *n, size_t n_captures)
+{
+    int64_t *numbers = NEW_N(ck->a, int64_t, n_captures + 1);
+    const char **words = NEW_N(ck->a, const char *, n_captures + 1);
+    for (size_t i = 0; i < n_captures; i++) {
+        numbers[i] = 7041 + (int64_t)i;
+        words[i] = "~";
+    }
+    return name_fill(ck->a, ck->m, n, NULL, numbers, words);
+}
+
+/* `each ... except T` leaves out the module that the other update changes. */
+static bool is_excepted(check *ck, const map_update *in_each, const map_update *other)
+{
+    if (in_each->each == NULL) {
+        return false;
+    }
+    const char *text = typical(ck, &other->target.name, other->captures.n);
+    for (size_t i = 0; i < in_each->except.n; i++) {
+        int64_t numbers[MAX_CAPTURES];
+        const char *words[MAX_CAPTURES];
+        if (name_match(ck->a, ck->m, in_each->except.at[i], NULL, NULL, text, numbers,
+                       words)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Paths of `each` run over the modules of the base, which aren't known here: they stand for
+ * themselves.  What the names of a checkpoint then do is counted by the plan. */
+static const map_name *opaque_paths(check *ck, const map_name *n)
+{
+    map_name *out = NEW(ck->a, map_name);
+    out->at = n->at;
+    for (size_t i = 0; i < n->segs.n; i++) {
+        name_seg s = n->segs.at[i];
+        if (s.kind == NAME_PATH) {
+            s = (name_seg){.kind = NAME_TEXT, .at = s.at, .text = "{...}"};
+        }
+        vec_push(ck->a, &out->segs, s);
+    }
+    return out;
+}
+
+/* ---- pairs -------------------------------------------------------------------------------- */
+
+static void check_pair(check *ck, const claim *x, const claim *y)
+{
+    const map_name *p = x->name, *q = y->name;
+    if ((x->when_read & y->when_read) == 0) {
+        return;
+    }
+    if (x->update != NULL && y->update != NULL) {
+        if (is_excepted(ck, x->update, y->update) || is_excepted(ck, y->update, x->update)) {
+            return;
+        }
+        if (x->update->each != NULL && y->update->each != NULL) {
+            p = opaque_paths(ck, p);
+            q = opaque_paths(ck, q);
+        }
+    }
+    const char *both = name_overlap(ck->a, ck->m, p, x->captures, q, y->captures);
+    if (both == NULL || ranges_exclude(ck, x, y) ||
+        guards_exclude(ck->a, ck->m, x->captures, x->n_captures, &x->guards, &y->guards)) {
+        return;
+    }
+    diag *dg = complain(ck, "names-overlap", y->at, "%s and %s both claim `%s`", x->what,
+                        y->what, both);
+    diag_label(dg, x->at, "the other claim");
+    if (x->guards.n == 0 && y->guards.n == 0) {
+        diag_help(dg, "every name belongs to one rule or drop; narrow one of the two, or give "
+                      "both a `when` that excludes the other");
+    } else {
+        diag_help(dg, "their conditions don't exclude each other for sure; `when not ...` of "
+                      "the other's condition does");
+    }
+}
+
+static void check_side(check *ck, const claim_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        for (size_t k = i + 1; k < list->n; k++) {
+            check_pair(ck, &list->at[i], &list->at[k]);
+        }
+    }
+}
+
+void overlap_check(check *ck)
+{
+    for (unsigned side = LEFT; side <= RIGHT; side++) {
+        claim_list list = {0};
+        add_claims(ck, side, &list);
+        if (side == RIGHT) {
+            add_factors(ck, &list);
+        }
+        check_side(ck, &list);
+    }
+}

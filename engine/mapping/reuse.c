@@ -1,0 +1,279 @@
+/* `use FAMILY without ...` and `include "FILE"`: the items of the whole, flattened. */
+#include <string.h>
+
+#include "mapping/check.h"
+
+typedef struct reuse {
+    check *ck;
+    VEC(const source *) open; /* files being taken, to find cycles */
+} reuse;
+
+static void take_file(reuse *ru, const ast_file *file, const origin *from);
+
+/* The path of the field that a config line is about, for `without hf.rope_scaling`. */
+static bool is_about(const expr *e, const strmap *names)
+{
+    const expr *p = e;
+    while (p != NULL && p->kind == EXPR_INDEX) {
+        p = p->kid.at[0];
+    }
+    return p != NULL && p->kind == EXPR_PATH && strmap_has(names, p->s);
+}
+
+static bool is_config_removed(const item *it, const strmap *without)
+{
+    switch ((int)it->kind) {
+    case ITEM_FIELD: return is_about(it->u.field.path, without);
+    case ITEM_CONST:
+    case ITEM_DEFAULT: return is_about(it->u.assign.path, without);
+    case ITEM_EQUATION:
+        return is_about(it->u.equation.left, without) ||
+               is_about(it->u.equation.right, without);
+    case ITEM_SPELLED: return is_about(it->u.spelled.paths.at[0], without);
+    case ITEM_TABLE:
+        for (size_t i = 0; i < it->u.table.columns.n; i++) {
+            if (is_about(it->u.table.columns.at[i], without)) {
+                return true;
+            }
+        }
+        return false;
+    default: return false;
+    }
+}
+
+static bool is_item_removed(const item *it, const origin *from)
+{
+    for (const origin *o = from; o != NULL; o = o->up) {
+        if (o->without == NULL) {
+            continue;
+        }
+        if ((it->kind == ITEM_AXIS || it->kind == ITEM_VALUE) &&
+            strmap_has(o->without, it->u.define.name)) {
+            return true;
+        }
+        if ((it->kind == ITEM_LET || it->kind == ITEM_CHOICE) &&
+            strmap_has(o->without, it->u.let.name)) {
+            return true;
+        }
+        if (is_config_removed(it, o->without)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what a `without` list may name ------------------------------------------- */
+
+static void add_path(strmap *names, const expr *e)
+{
+    const expr *p = e;
+    while (p->kind == EXPR_INDEX) {
+        p = p->kid.at[0];
+    }
+    if (p->kind == EXPR_PATH) {
+        strmap_set(names, p->s, 1);
+    }
+}
+
+static void gather_names(const item *it, strmap *names)
+{
+    switch ((int)it->kind) {
+    case ITEM_RULE: strmap_set(names, it->u.rule.name, 1); break;
+    case ITEM_UPDATE: strmap_set(names, it->u.update.name, 1); break;
+    case ITEM_AXIS:
+    case ITEM_VALUE: strmap_set(names, it->u.define.name, 1); break;
+    case ITEM_LET:
+    case ITEM_CHOICE: strmap_set(names, it->u.let.name, 1); break;
+    case ITEM_BLOCK:
+        for (size_t i = 0; i < it->u.block.items.n; i++) {
+            gather_names(it->u.block.items.at[i], names);
+        }
+        break;
+    case ITEM_EACH:
+        for (size_t i = 0; i < it->u.each.items.n; i++) {
+            gather_names(it->u.each.items.at[i], names);
+        }
+        break;
+    case ITEM_FIELD: add_path(names, it->u.field.path); break;
+    case ITEM_CONST:
+    case ITEM_DEFAULT: add_path(names, it->u.assign.path); break;
+    case ITEM_SPELLED: add_path(names, it->u.spelled.paths.at[0]); break;
+    case ITEM_EQUATION:
+        add_path(names, it->u.equation.left);
+        add_path(names, it->u.equation.right);
+        break;
+    case ITEM_TABLE:
+        for (size_t i = 0; i < it->u.table.columns.n; i++) {
+            add_path(names, it->u.table.columns.at[i]);
+        }
+        break;
+    default: break;
+    }
+}
+
+/* ---- taking ------------------------------------------------------------------- */
+
+static bool enter(reuse *ru, const ast_file *file, where at)
+{
+    for (size_t i = 0; i < ru->open.n; i++) {
+        if (ru->open.at[i] == file->src || strcmp(ru->open.at[i]->path, file->src->path) == 0) {
+            complain(ru->ck, "cycle", at, "`%s` takes itself, by way of this line",
+                     file->src->path);
+            return false;
+        }
+    }
+    vec_push(ru->ck->a, &ru->open, file->src);
+    return true;
+}
+
+static bool sides_fit(check *ck, const ast_file *file, const use_item *u, where at)
+{
+    if (file->kind != ck->file->kind) {
+        complain(ck, "wrong-kind", at, "`%s` is no %s file", u->family,
+                 ck->m->is_merge ? "merge" : "family");
+        return false;
+    }
+    if (strcmp(file->side[LEFT], ck->m->layout[LEFT]) != 0 ||
+        strcmp(file->side[RIGHT], ck->m->layout[RIGHT]) != 0) {
+        diag *dg = complain(ck, "sides-differ", at,
+                            "`%s` relates `%s` and `%s`, this file `%s` and `%s`", u->family,
+                            file->side[LEFT], file->side[RIGHT], ck->m->layout[LEFT],
+                            ck->m->layout[RIGHT]);
+        diag_label(dg, file->at, "its header");
+        return false;
+    }
+    return true;
+}
+
+static void take_use(reuse *ru, const item *it, const origin *from)
+{
+    check *ck = ru->ck;
+    const use_item *u = &it->u.use;
+    const ast_file *file = find_file(ck, from->file->src, u->family, it->at);
+    if (file == NULL || !sides_fit(ck, file, u, it->at) || !enter(ru, file, it->at)) {
+        return;
+    }
+    strmap *without = strmap_new(ck->a);
+    for (size_t i = 0; i < u->without.n; i++) {
+        strmap_set(without, u->without.at[i], i);
+    }
+    const size_t first = ck->items.n;
+    origin *o = NEW(ck->a, origin);
+    *o = (origin){from, file, NULL, from->depth + 1};
+    take_file(ru, file, o);
+    strmap *names = strmap_new(ck->a);
+    for (size_t i = first; i < ck->items.n; i++) {
+        gather_names(ck->items.at[i].it, names);
+    }
+    for (size_t i = 0; i < u->without.n; i++) {
+        if (!strmap_has(names, u->without.at[i])) {
+            diag *dg = complain(ck, "unknown-rule", it->at,
+                                "`%s` has no rule, size or field `%s` to leave out",
+                                u->family, u->without.at[i]);
+            help_near(dg, u->without.at[i], names);
+        }
+    }
+    o->without = without;
+    size_t n = first;
+    for (size_t i = first; i < ck->items.n; i++) {
+        if (!is_item_removed(ck->items.at[i].it, ck->items.at[i].from)) {
+            ck->items.at[n++] = ck->items.at[i];
+        }
+    }
+    ck->items.n = n;
+    ru->open.n--;
+}
+
+static void take_include(reuse *ru, const item *it, const origin *from)
+{
+    check *ck = ru->ck;
+    const ast_file *file = find_file(ck, from->file->src, it->u.include, it->at);
+    if (file == NULL || !enter(ru, file, it->at)) {
+        return;
+    }
+    if (file->kind != FILE_FRAGMENT) {
+        diag *dg = complain(ck, "wrong-kind", it->at, "`%s` has a header of its own",
+                            it->u.include);
+        diag_label(dg, file->at, "here");
+        diag_help(dg, "`use` takes families; `include` takes text without a header");
+    } else {
+        take_file(ru, file, from);
+    }
+    ru->open.n--;
+}
+
+static void take_list(reuse *ru, const item_list *items, const origin *from)
+{
+    check *ck = ru->ck;
+    for (size_t i = 0; i < items->n; i++) {
+        const item *it = items->at[i];
+        if (it->kind == ITEM_USE) {
+            take_use(ru, it, from);
+        } else if (it->kind == ITEM_INCLUDE) {
+            take_include(ru, it, from);
+        } else if (!(it->kind == ITEM_DETECT && from->depth > 0)) {
+            /* how a used family is told from others says nothing about its user */
+            const taken_item ti = {it, from};
+            vec_push(ck->a, &ck->items, ti);
+        }
+    }
+}
+
+static void take_file(reuse *ru, const ast_file *file, const origin *from)
+{
+    take_list(ru, &file->items, from);
+}
+
+/* ---- nearer lines replace used ones ------------------------------------------- */
+
+static const expr *sole_path(const item *it)
+{
+    if (it->kind == ITEM_FIELD) {
+        return it->u.field.path;
+    }
+    if (it->kind == ITEM_CONST || it->kind == ITEM_DEFAULT) {
+        return it->u.assign.path;
+    }
+    return NULL;
+}
+
+/* A `field`, `const` or `default` line of the using file replaces the used ones for the
+ * same field: one statement about one field needs no `without`. */
+static void drop_overridden(check *ck)
+{
+    strmap *depth[2] = {strmap_new(ck->a), strmap_new(ck->a)};
+    for (unsigned pass = 0; pass < 2; pass++) {
+        size_t n = 0;
+        for (size_t i = 0; i < ck->items.n; i++) {
+            const taken_item ti = ck->items.at[i];
+            const expr *path = sole_path(ti.it);
+            strmap *seen = depth[ti.it->kind == ITEM_FIELD ? 0 : 1];
+            uint64_t least = ti.from->depth;
+            if (path != NULL && pass == 0) {
+                const char *key = expr_shown(ck->a, path);
+                if (!strmap_get(seen, key, &least) || least > ti.from->depth) {
+                    strmap_set(seen, key, ti.from->depth);
+                }
+            } else if (path != NULL) {
+                strmap_get(seen, expr_shown(ck->a, path), &least);
+            }
+            if (pass == 0 || ti.from->depth <= least) {
+                ck->items.at[n++] = ti;
+            }
+        }
+        ck->items.n = n;
+    }
+}
+
+void reuse_take(check *ck, const item_list *more)
+{
+    reuse ru = {.ck = ck};
+    origin *top = NEW(ck->a, origin);
+    *top = (origin){NULL, ck->file, NULL, 0};
+    vec_push(ck->a, &ru.open, ck->file->src);
+    take_file(&ru, ck->file, top);
+    if (more != NULL) {
+        take_list(&ru, more, top);
+    }
+    drop_overridden(ck);
+}

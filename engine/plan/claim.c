@@ -1,0 +1,574 @@
+/* plan/claim.c -- see claim.h. */
+#include "plan/claim.h"
+
+#include <string.h>
+
+#include "config/convert.h"
+#include "grammar/parse.h"
+#include "mapping/names.h"
+
+typedef struct claimer {
+    context *cx;
+    const mapping *m;
+    unsigned from;
+    const stage *in;
+    values *v;
+    claims *out;
+    account *acc;
+} claimer;
+
+/* ---- captures ------------------------------------------------------------------ */
+
+static bool name_has_capture(const map_name *n, uint32_t capture)
+{
+    for (size_t i = 0; i < n->segs.n; i++) {
+        const name_kind k = n->segs.at[i].kind;
+        if (k != NAME_TEXT && k != NAME_CHOICE && n->segs.at[i].capture == capture) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool side_has_capture(const map_rule *r, unsigned side, uint32_t capture)
+{
+    for (size_t t = 0; t < r->tensors[side].n; t++) {
+        if (name_has_capture(&r->tensors[side].at[t].name, capture)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The numbers that a capture runs over; false when nothing tells. */
+static bool range_of(context *cx, const values *v, const map_capture *c, int64_t *lo,
+                     int64_t *hi)
+{
+    *lo = 0;
+    *hi = c->axis != NO_AXIS ? v->size[c->axis] : SIZE_UNKNOWN;
+    if (c->lo != NULL) {
+        const value *x = values_eval(cx, v, c->lo, NULL, NULL);
+        if (x == NULL || x->kind != V_INT) {
+            return false;
+        }
+        *lo = x->i;
+    }
+    if (c->hi != NULL) {
+        const value *x = values_eval(cx, v, c->hi, NULL, NULL);
+        if (x == NULL || x->kind != V_INT) {
+            return false;
+        }
+        *hi = x->i;
+    }
+    return *hi != SIZE_UNKNOWN;
+}
+
+odometer captures_only_on(context *cx, const values *v, const map_rule *rule,
+                          unsigned side)
+{
+    odometer o = {.dial = NEW_N(cx->arena, capture_range, rule->captures.n + 1)};
+    for (uint32_t c = 0; c < rule->captures.n; c++) {
+        if (!side_has_capture(rule, side, c) || side_has_capture(rule, 1 - side, c)) {
+            continue;
+        }
+        capture_range d = {.capture = c};
+        if (range_of(cx, v, &rule->captures.at[c], &d.lo, &d.hi)) {
+            o.dial[o.n++] = d;
+        }
+    }
+    return o;
+}
+
+size_t odometer_count(const odometer *o)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < o->n; i++) {
+        n *=
+            o->dial[i].hi > o->dial[i].lo ? (size_t)(o->dial[i].hi - o->dial[i].lo) : 0;
+    }
+    return n;
+}
+
+void odometer_set(const odometer *o, size_t k, int64_t *numbers)
+{
+    for (size_t i = o->n; i-- > 0;) {
+        const size_t n = (size_t)(o->dial[i].hi - o->dial[i].lo);
+        numbers[o->dial[i].capture] = o->dial[i].lo + (int64_t)(k % n);
+        k /= n;
+    }
+}
+
+/* ---- axes told by names only --------------------------------------------------- */
+
+static void learn_ranges(claimer *c)
+{
+    for (size_t r = 0; r < c->m->rules.n; r++) {
+        const map_rule *rule = &c->m->rules.at[r];
+        for (uint32_t k = 0; k < rule->captures.n; k++) {
+            const map_capture *cap = &rule->captures.at[k];
+            if (cap->axis == NO_AXIS || !cap->is_number || cap->lo != NULL ||
+                cap->hi != NULL || c->v->size[cap->axis] != SIZE_UNKNOWN) {
+                continue;
+            }
+            int64_t n = 0;
+            const char *witness = NULL;
+            int64_t *numbers = NEW_N(c->cx->arena, int64_t, rule->captures.n + 1);
+            const char **words =
+                NEW_N(c->cx->arena, const char *, rule->captures.n + 1);
+            for (size_t t = 0; t < rule->tensors[c->from].n; t++) {
+                const map_name *name = &rule->tensors[c->from].at[t].name;
+                if (!name_has_capture(name, k)) {
+                    continue;
+                }
+                for (size_t i = 0; i < c->in->tensors.n; i++) {
+                    if (name_match(c->cx->arena, c->m, name, c->v->choice,
+                                   rule->captures.at, c->in->tensors.at[i].name,
+                                   numbers, words) &&
+                        numbers[k] >= n) {
+                        n = numbers[k] + 1;
+                        witness = c->in->tensors.at[i].name;
+                    }
+                }
+            }
+            if (witness != NULL) {
+                values_learn_range(
+                    c->cx, c->v, cap->axis, n,
+                    arena_printf(c->cx->arena, "the highest name is %s", witness));
+                c->v->size[cap->axis] = n;
+                c->v->size_from[cap->axis] =
+                    arena_printf(c->cx->arena, "from names, up to %s", witness);
+            }
+        }
+    }
+}
+
+/* ---- guards -------------------------------------------------------------------- */
+
+static int guards_hold(claimer *c, const expr *const *guards, size_t n,
+                       const map_capture *caps, size_t n_caps, const int64_t *numbers,
+                       const char *const *words)
+{
+    const binding b = {
+        .captures = caps, .numbers = numbers, .words = words, .n = n_caps};
+    for (size_t g = 0; g < n; g++) {
+        const int holds = values_holds(c->cx, c->v, guards[g], &b);
+        if (holds != 1) {
+            return holds;
+        }
+    }
+    return 1;
+}
+
+/* ---- instances ----------------------------------------------------------------- */
+
+/* Look up the tensors of one instance; returns how many of them are there. */
+static size_t look_up(claimer *c, instance *x, const odometer *own)
+{
+    size_t there = 0;
+    x->n_combinations = odometer_count(own);
+    x->found = NEW_N(c->cx->arena, size_t, x->n_from * x->n_combinations + 1);
+    for (size_t t = 0; t < x->n_from; t++) {
+        for (size_t k = 0; k < x->n_combinations; k++) {
+            odometer_set(own, k, x->numbers);
+            const char *name = name_fill(c->cx->arena, c->m, &x->from[t].name,
+                                         c->v->choice, x->numbers, x->words);
+            uint64_t at;
+            const bool found = strmap_get(c->in->by_name, name, &at);
+            x->found[t * x->n_combinations + k] = found ? (size_t)at : NOT_THERE;
+            there += found;
+        }
+    }
+    return there;
+}
+
+static const map_tie *tie_of(const claimer *c, const map_rule *rule)
+{
+    for (size_t i = 0; i < c->m->ties.n; i++) {
+        const map_tie *t = &c->m->ties.at[i];
+        if (t->side == c->from && strcmp(t->rule, rule->name) == 0) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static const map_rule *rule_named(const mapping *m, const char *name)
+{
+    for (size_t r = 0; r < m->rules.n; r++) {
+        if (strcmp(m->rules.at[r].name, name) == 0) {
+            return &m->rules.at[r];
+        }
+    }
+    return NULL;
+}
+
+/* The head is not stored: make it from the tensor it is tied to, if the config says so.
+ */
+static bool claim_tied(claimer *c, instance *x, const map_tie *tie, const char **hint)
+{
+    const map_rule *to = rule_named(c->m, tie->to);
+    const bool main_alternative = x->rule == rule_named(c->m, tie->rule);
+    if (to == NULL || !main_alternative) {
+        return false;
+    }
+    if (tie->by != NULL) {
+        const value *flag = values_eval(c->cx, c->v, tie->by, NULL, NULL);
+        if (flag == NULL || !value_truth(flag)) {
+            buf text = {.arena = c->cx->arena};
+            expr_print(&text, tie->by);
+            *hint = arena_printf(c->cx->arena,
+                                 "it could be left out only if %s were true; it is %s",
+                                 buf_str(&text), value_show(c->cx->arena, flag));
+            return false;
+        }
+    }
+    x->from = to->tensors[c->from].at;
+    x->n_from = to->tensors[c->from].n;
+    x->tied = true;
+    const odometer none = {0};
+    if (look_up(c, x, &none) != x->n_from) {
+        return false;
+    }
+    const map_tensor *own = &x->rule->tensors[c->from].at[0];
+    vec_push(c->cx->arena, &c->acc->ties,
+             ((account_tie){.tie = tie,
+                            .name = name_fill(c->cx->arena, c->m, &own->name,
+                                              c->v->choice, x->numbers, x->words),
+                            .to_name = c->in->tensors.at[x->found[0]].name,
+                            .made_from_other = true}));
+    return true;
+}
+
+static void take(claimer *c, const instance *x)
+{
+    for (size_t i = 0; i < x->n_from * x->n_combinations; i++) {
+        if (x->found[i] != NOT_THERE && !x->tied) {
+            c->acc->n_claimed += !c->out->taken[x->found[i]];
+            c->out->taken[x->found[i]] = true;
+        }
+    }
+    vec_push(c->cx->arena, &c->out->at, *x);
+}
+
+static void add_missing(claimer *c, const instance *x, const odometer *own,
+                        const char *hint)
+{
+    for (size_t t = 0; t < x->n_from; t++) {
+        for (size_t k = 0; k < x->n_combinations; k++) {
+            if (x->found[t * x->n_combinations + k] != NOT_THERE) {
+                continue;
+            }
+            odometer_set(own, k, x->numbers);
+            const char *name = name_fill(c->cx->arena, c->m, &x->from[t].name,
+                                         c->v->choice, x->numbers, x->words);
+            vec_push(c->cx->arena, &c->acc->missing,
+                     ((account_missing){name, x->rule, hint}));
+        }
+    }
+}
+
+/* Tensors of an incomplete instance are known all the same: not unmapped. */
+static void take_found(claimer *c, const instance *x)
+{
+    for (size_t i = 0; i < x->n_from * x->n_combinations; i++) {
+        if (x->found[i] != NOT_THERE) {
+            c->out->taken[x->found[i]] = true;
+        }
+    }
+}
+
+typedef struct rule_tally {
+    VEC(instance) absent; /* instances of which nothing is there */
+    size_t complete;
+} rule_tally;
+
+static void claim_instance(claimer *c, instance x, const odometer *own,
+                           rule_tally *tally)
+{
+    const size_t there = look_up(c, &x, own);
+    const size_t want = x.n_from * x.n_combinations;
+    if (there == want) {
+        tally->complete++;
+        take(c, &x);
+        return;
+    }
+    if (there == 0) {
+        const char *hint = NULL;
+        const map_tie *tie = tie_of(c, x.rule);
+        instance tied = x;
+        if (tie != NULL && claim_tied(c, &tied, tie, &hint)) {
+            tally->complete++;
+            take(c, &tied);
+            return;
+        }
+        if (x.rule->optional) {
+            vec_push(c->cx->arena, &tally->absent, x);
+            return;
+        }
+        add_missing(c, &x, own, hint);
+        return;
+    }
+    take_found(c, &x);
+    add_missing(c, &x, own, "a rule's tensors are there together or not at all");
+}
+
+/* `?` is for all values of the captures or for none. */
+static void settle_optional(claimer *c, const odometer *own, const rule_tally *tally)
+{
+    if (tally->complete == 0) {
+        return;
+    }
+    for (size_t i = 0; i < tally->absent.n; i++) {
+        add_missing(c, &tally->absent.at[i], own,
+                    "it may be absent, but then for all values of its captures");
+    }
+}
+
+static instance instance_new(claimer *c, const map_rule *rule)
+{
+    const size_t n = rule->captures.n + 1;
+    return (instance){.rule = rule,
+                      .from = rule->tensors[c->from].at,
+                      .n_from = rule->tensors[c->from].n,
+                      .numbers = NEW_N(c->cx->arena, int64_t, n),
+                      .words = NEW_N(c->cx->arena, const char *, n)};
+}
+
+/* Instances of a rule with captures that no size bounds: those that the names show. */
+static rt_status claim_by_names(claimer *c, const map_rule *rule, const odometer *own,
+                                rule_tally *tally)
+{
+    strmap *seen = strmap_new(c->cx->arena);
+    for (size_t i = 0; i < c->in->tensors.n; i++) {
+        for (size_t t = 0; t < rule->tensors[c->from].n; t++) {
+            instance x = instance_new(c, rule);
+            if (c->out->taken[i] ||
+                !name_match(c->cx->arena, c->m, &rule->tensors[c->from].at[t].name,
+                            c->v->choice, rule->captures.at, c->in->tensors.at[i].name,
+                            x.numbers, x.words)) {
+                continue;
+            }
+            buf key = {.arena = c->cx->arena};
+            for (uint32_t k = 0; k < rule->captures.n; k++) {
+                bool is_own = false;
+                for (size_t o = 0; o < own->n; o++) {
+                    is_own = is_own || own->dial[o].capture == k;
+                }
+                if (!is_own) {
+                    buf_printf(&key, "%lld|%s|", (long long)x.numbers[k],
+                               x.words[k] != NULL ? x.words[k] : "");
+                }
+            }
+            if (!strmap_add(seen, buf_str(&key), 1)) {
+                continue;
+            }
+            const int holds =
+                guards_hold(c, rule->guards.at, rule->guards.n, rule->captures.at,
+                            rule->captures.n, x.numbers, x.words);
+            if (holds < 0) {
+                return RT_MISMATCH;
+            }
+            if (holds == 1) {
+                claim_instance(c, x, own, tally);
+            }
+        }
+    }
+    return RT_OK;
+}
+
+static rt_status claim_rule(claimer *c, const map_rule *rule)
+{
+    const odometer own = captures_only_on(c->cx, c->v, rule, c->from);
+    odometer shared = {.dial =
+                           NEW_N(c->cx->arena, capture_range, rule->captures.n + 1)};
+    bool bounded = true;
+    for (uint32_t k = 0; k < rule->captures.n; k++) {
+        if (!side_has_capture(rule, c->from, k) ||
+            !side_has_capture(rule, 1 - c->from, k)) {
+            continue;
+        }
+        capture_range d = {.capture = k};
+        if (rule->captures.at[k].is_number &&
+            range_of(c->cx, c->v, &rule->captures.at[k], &d.lo, &d.hi)) {
+            shared.dial[shared.n++] = d;
+        } else {
+            bounded = false;
+        }
+    }
+    rule_tally tally = {0};
+    if (!bounded) {
+        TRY(claim_by_names(c, rule, &own, &tally));
+        settle_optional(c, &own, &tally);
+        return RT_OK;
+    }
+    const size_t n = odometer_count(&shared);
+    for (size_t i = 0; i < n; i++) {
+        instance x = instance_new(c, rule);
+        odometer_set(&shared, i, x.numbers);
+        const int holds =
+            guards_hold(c, rule->guards.at, rule->guards.n, rule->captures.at,
+                        rule->captures.n, x.numbers, x.words);
+        if (holds < 0) {
+            return RT_MISMATCH;
+        }
+        if (holds == 1) {
+            claim_instance(c, x, &own, &tally);
+        }
+    }
+    settle_optional(c, &own, &tally);
+    return RT_OK;
+}
+
+/* ---- drops --------------------------------------------------------------------- */
+
+static bool in_ranges(claimer *c, const map_capture *caps, size_t n,
+                      const map_name *name, const int64_t *numbers)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        int64_t lo, hi;
+        if (!caps[k].is_number || !name_has_capture(name, k)) {
+            continue;
+        }
+        const bool open = caps[k].lo != NULL && caps[k].hi == NULL;
+        if (open) { /* {l in n..}: no upper end */
+            const value *x = values_eval(c->cx, c->v, caps[k].lo, NULL, NULL);
+            if (x == NULL || x->kind != V_INT || numbers[k] < x->i) {
+                return false;
+            }
+        } else if (range_of(c->cx, c->v, &caps[k], &lo, &hi) &&
+                   (numbers[k] < lo || numbers[k] >= hi)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static rt_status claim_drops(claimer *c)
+{
+    for (size_t d = 0; d < c->m->drops.n; d++) {
+        const map_drop *drop = &c->m->drops.at[d];
+        if (drop->side != c->from) {
+            continue;
+        }
+        const size_t n_caps = drop->captures.n;
+        int64_t *numbers = NEW_N(c->cx->arena, int64_t, n_caps + 1);
+        const char **words = NEW_N(c->cx->arena, const char *, n_caps + 1);
+        for (size_t i = 0; i < c->in->tensors.n; i++) {
+            const char *name = c->in->tensors.at[i].name;
+            if (c->out->taken[i] ||
+                !name_match(c->cx->arena, c->m, &drop->name, c->v->choice,
+                            drop->captures.at, name, numbers, words) ||
+                !in_ranges(c, drop->captures.at, n_caps, &drop->name, numbers)) {
+                continue;
+            }
+            const int holds = guards_hold(c, drop->guards.at, drop->guards.n,
+                                          drop->captures.at, n_caps, numbers, words);
+            if (holds < 0) {
+                return RT_MISMATCH;
+            }
+            if (holds == 1) {
+                c->out->taken[i] = true;
+                vec_push(c->cx->arena, &c->acc->drops,
+                         ((account_drop){name, drop->because, drop->keep, drop->at}));
+                if (drop->keep) {
+                    vec_push(c->cx->arena, &c->acc->kept, c->in->tensors.at[i]);
+                }
+            }
+        }
+    }
+    return RT_OK;
+}
+
+/* ---- header shapes ------------------------------------------------------------- */
+
+static rt_status learn_shapes(claimer *c)
+{
+    for (size_t i = 0; i < c->out->at.n; i++) {
+        const instance *x = &c->out->at.at[i];
+        bool *part_on;
+        TRY(instance_parts(c->cx, c->v, x, &part_on));
+        for (size_t t = 0; t < x->n_from; t++) {
+            for (size_t k = 0; k < x->n_combinations; k++) {
+                const plan_tensor *pt =
+                    &c->in->tensors.at[x->found[t * x->n_combinations + k]];
+                if (pt->dt != DT_UNKNOWN) {
+                    values_learn(c->cx, c->v, &x->from[t], pt->name, pt->shape,
+                                 pt->rank, part_on);
+                }
+            }
+        }
+    }
+    return RT_OK;
+}
+
+static void collect_parts(const map_dim *d, const expr **when)
+{
+    for (size_t i = 0; i < d->kids.n; i++) {
+        collect_parts(d->kids.at[i], when);
+    }
+    for (size_t i = 0; i < d->parts.n; i++) {
+        when[d->parts.at[i].id] = d->parts.at[i].when;
+        collect_parts(d->parts.at[i].body, when);
+    }
+}
+
+rt_status instance_parts(context *cx, const values *v, const instance *x,
+                         bool **part_on)
+{
+    *part_on = NULL;
+    if (x->rule->n_parts == 0) {
+        return RT_OK;
+    }
+    const expr **when = NEW_N(cx->arena, const expr *, x->rule->n_parts);
+    bool any = false;
+    for (unsigned side = 0; side < 2; side++) {
+        for (size_t t = 0; t < x->rule->tensors[side].n; t++) {
+            const map_dims *d = x->rule->tensors[side].at[t].dims;
+            for (size_t i = 0; i < d->all.n; i++) {
+                collect_parts(d->all.at[i], when);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < x->rule->n_parts; i++) {
+        any = any || when[i] != NULL;
+    }
+    if (!any) {
+        return RT_OK;
+    }
+    const binding b = {.captures = x->rule->captures.at,
+                       .numbers = x->numbers,
+                       .words = x->words,
+                       .n = x->rule->captures.n};
+    *part_on = NEW_N(cx->arena, bool, x->rule->n_parts);
+    for (uint32_t i = 0; i < x->rule->n_parts; i++) {
+        const int holds = when[i] != NULL ? values_holds(cx, v, when[i], &b) : 1;
+        if (holds < 0) {
+            return RT_MISMATCH;
+        }
+        (*part_on)[i] = holds == 1;
+    }
+    return RT_OK;
+}
+
+rt_status claim_all(context *cx, const stage *in, values *v, claims *out, account *acc)
+{
+    claimer c = {
+        .cx = cx, .m = v->m, .from = v->side, .in = in, .v = v, .out = out, .acc = acc};
+    out->taken = NEW_N(cx->arena, bool, in->tensors.n + 1);
+    learn_ranges(&c);
+    for (size_t r = 0; r < c.m->rules.n; r++) {
+        const map_rule *rule = &c.m->rules.at[r];
+        const bool readable = rule->arrow == RULE_BOTH ||
+                              (rule->arrow == RULE_LEFT_TO_RIGHT) == (c.from == LEFT);
+        if (readable) {
+            TRY(claim_rule(&c, rule));
+        }
+    }
+    TRY(claim_drops(&c));
+    for (size_t i = 0; i < in->tensors.n && !c.m->rest; i++) {
+        if (!out->taken[i]) {
+            vec_push(cx->arena, &acc->unmapped, in->tensors.at[i].name);
+        }
+    }
+    return learn_shapes(&c);
+}

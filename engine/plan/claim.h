@@ -1,0 +1,56 @@
+/* plan/claim.h -- which tensors each rule takes: the instances of a mapping's rules.
+ *
+ * An instance fixes the captures that both sides' names share.  On the side that is
+ * read it lists, for each tensor template and each value of the captures that only this
+ * side has, the tensor that was found.
+ */
+#ifndef RT_PLAN_CLAIM_H
+#define RT_PLAN_CLAIM_H
+
+#include "plan/stage.h"
+
+#define NOT_THERE SIZE_MAX
+
+typedef struct instance {
+    const map_rule *rule;
+    const map_tensor
+        *from; /* templates read: the rule's own, or of the rule it is tied to */
+    size_t n_from;
+    int64_t *numbers; /* by capture */
+    const char **words;
+    size_t *found;         /* [template][combination]: index of the stage tensor */
+    size_t n_combinations; /* of the captures that only the read side has */
+    bool tied;             /* made from the tensor it is tied to */
+} instance;
+
+typedef struct claims {
+    VEC(instance) at;
+    bool *taken; /* by stage tensor */
+} claims;
+
+typedef struct capture_range {
+    uint32_t capture;
+    int64_t lo, hi;
+} capture_range;
+
+/* Captures of `rule` that occur in names of one side only (of = that side). */
+typedef struct odometer {
+    capture_range *dial;
+    size_t n;
+} odometer;
+odometer captures_only_on(context *cx, const values *v, const map_rule *rule,
+                          unsigned side);
+size_t odometer_count(const odometer *o);
+/* Set numbers[] of the dials to combination k. */
+void odometer_set(const odometer *o, size_t k, int64_t *numbers);
+
+/* Which guarded parts of the rule's sums are there: by part id, or NULL: all. */
+RT_NODISCARD rt_status instance_parts(context *cx, const values *v, const instance *x,
+                                      bool **part_on);
+
+/* Find all instances; fills the account's missing, drops and unmapped names (`rest`
+ * takes what is left, then unmapped stays empty).  Header shapes are told to `v`. */
+RT_NODISCARD rt_status claim_all(context *cx, const stage *in, values *v, claims *out,
+                                 account *acc);
+
+#endif

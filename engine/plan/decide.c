@@ -1,0 +1,179 @@
+/* plan/decide.c -- what hangs on data is read and decided before the layout of outputs.
+ */
+#include <string.h>
+
+#include "plan/job.h"
+
+/* The one source behind a tensor that is copied whole, or NULL. */
+static const plan_source *whole_source(const plan *p, const plan_tensor *t)
+{
+    if (t->pieces.n != 1 || t->pieces.at[0].n_steps != 0 ||
+        t->pieces.at[0].src == NO_SOURCE) {
+        return NULL;
+    }
+    const plan_source *s = &p->sources.at[t->pieces.at[0].src];
+    return s->t->n_elems == t->n_elems && t->pieces.at[0].n <= 1 ? s : NULL;
+}
+
+static bool is_listed(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_flag(context *cx, job *j, const job_step *st, const expr *by, bool to)
+{
+    const char *dot = by != NULL && by->s != NULL ? strchr(by->s, '.') : NULL;
+    if (dot != NULL && j->config != NULL &&
+        strcmp(j->to, st->m->layout[1 - st->from]) == 0) {
+        value_set(cx->arena, j->config, dot + 1, value_bool(cx->arena, to));
+    }
+}
+
+/* Did the config that goes out say `tied` before anything was compared?  Absence counts
+ * as tied here: the published form of an equal head is to leave it out. */
+static bool said_untied(const job *j, const expr *by)
+{
+    const char *dot = by != NULL && by->s != NULL ? strchr(by->s, '.') : NULL;
+    const value *flag = dot != NULL ? value_get(j->config, dot + 1) : NULL;
+    return flag != NULL && !value_truth(flag);
+}
+
+static rt_status decide_tie(context *cx, job *j, job_step *st, account_tie *tie)
+{
+    const plan_tensor *head = stage_find(j->last, tie->name);
+    const plan_tensor *to = stage_find(j->last, tie->to_name);
+    if (head == NULL || to == NULL || j->last->names_only) {
+        return RT_OK;
+    }
+    const plan_source *x = whole_source(&j->plan, head),
+                      *y = whole_source(&j->plan, to);
+    bool equal = false;
+    if (x != NULL && y != NULL && head->n_elems == to->n_elems) {
+        TRY(exec_equal(cx, x, y, &equal));
+    }
+    const bool untied = said_untied(j, tie->tie->by);
+    const bool keep_stored = is_listed(j->was_stored.at, j->was_stored.n, tie->name);
+    if (equal && !untied && !keep_stored) {
+        tie->leave_out = true;
+        put_flag(cx, j, st, tie->tie->by, true);
+        vec_push(cx->arena, &j->notes,
+                 arena_printf(cx->arena, "%s equals %s: left out, the config says tied",
+                              tie->name, tie->to_name));
+    } else if (equal) {
+        vec_push(cx->arena, &j->notes,
+                 arena_printf(cx->arena, "%s equals %s and is stored: %s", tie->name,
+                              tie->to_name,
+                              keep_stored ? "the original stored it"
+                                          : "the config says untied"));
+    } else {
+        if (!untied && j->config != NULL) {
+            vec_push(cx->arena, &j->notes,
+                     arena_printf(cx->arena,
+                                  "%s differs from %s: kept, the config says untied",
+                                  tie->name, tie->to_name));
+        }
+        put_flag(cx, j, st, tie->tie->by, false);
+    }
+    return RT_OK;
+}
+
+static rt_status check_condition(context *cx, job *j, const condition *c)
+{
+    bool holds = true;
+    if (c->kind == CONDITION_FILL) {
+        TRY(exec_all_equal_to(cx, &j->plan, c->pieces.at, c->pieces.n, c->fill,
+                              &holds));
+        if (!holds) {
+            diag *dg = diag_report(cx->diags, SEV_ERROR, "not-constant", c->at,
+                                   "%s%s%s is not %g everywhere", c->name,
+                                   c->label != NULL ? ", part " : "",
+                                   c->label != NULL ? c->label : "", c->fill);
+            diag_help(
+                dg, "the rule may leave it out only when it is constant; here it would "
+                    "lose data");
+        }
+    } else if (c->pieces.n == 1 && c->others.n == 1) {
+        TRY(exec_equal(cx, &j->plan.sources.at[c->pieces.at[0].src],
+                       &j->plan.sources.at[c->others.at[0].src], &holds));
+        if (!holds) {
+            diag_report(cx->diags, SEV_ERROR, "replicas-differ", c->at,
+                        "%s and %s should be the same and differ", c->name, c->other);
+        }
+    }
+    return holds ? RT_OK : RT_MISMATCH;
+}
+
+/* Leave tensors out of the last stage by name. */
+static void leave_out(job *j, const char *name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < j->plan.tensors.n; i++) {
+        if (strcmp(j->plan.tensors.at[i].name, name) != 0) {
+            j->plan.tensors.at[n++] = j->plan.tensors.at[i];
+        }
+    }
+    j->plan.tensors.n = n;
+}
+
+/* An adapter whose B factors are all zero changes nothing. */
+static rt_status warn_idle_adapter(context *cx, job *j)
+{
+    bool idle = j->merged.n > 0;
+    for (size_t i = 0; i < j->merged.n && idle; i++) {
+        const job_merge_line *line = &j->merged.at[i];
+        const tensor_info *t = inventory_find(j->adapter->inv, line->factors[0]);
+        if (t == NULL || line->n_factors < 2) {
+            idle = false;
+            break;
+        }
+        uint32_t src = 0;
+        while (j->plan.sources.at[src].t != t) {
+            src++;
+        }
+        const piece p = {.n = 1,
+                         .size = {(int64_t)t->n_elems},
+                         .dst_stride = {1},
+                         .src_stride = {1},
+                         .src = src};
+        TRY(exec_all_equal_to(cx, &j->plan, &p, 1, 0.0, &idle));
+    }
+    if (idle) {
+        diag *dg = diag_report(cx->diags, SEV_WARNING, "adapter-idle", NOWHERE,
+                               "the adapter changes nothing: every B factor is zero");
+        diag_help(dg, "it was not trained, or this is the file of its first step");
+    }
+    return RT_OK;
+}
+
+rt_status job_decide(context *cx, job *j)
+{
+    if (j->decided) {
+        return RT_OK;
+    }
+    for (size_t i = 0; i < j->steps.n; i++) {
+        job_step *st = &j->steps.at[i];
+        for (size_t k = 0; st->acc != NULL && k < st->acc->conditions.n; k++) {
+            TRY(check_condition(cx, j, &st->acc->conditions.at[k]));
+        }
+        for (size_t k = 0; st->acc != NULL && k < st->acc->ties.n; k++) {
+            account_tie *tie = &st->acc->ties.at[k];
+            if (!tie->made_from_other && i + 1 == j->steps.n &&
+                tie->tie->side != st->from) {
+                TRY(decide_tie(cx, j, st, tie));
+                if (tie->leave_out) {
+                    leave_out(j, tie->name);
+                }
+            }
+        }
+    }
+    if (j->adapter != NULL) {
+        TRY(warn_idle_adapter(cx, j));
+    }
+    j->decided = true;
+    return RT_OK;
+}

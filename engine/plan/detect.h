@@ -1,0 +1,50 @@
+/* plan/detect.h -- which layout a checkpoint has, and which family it is of.
+ *
+ * Evidence for the family, in this order: the only candidate; the published side's
+ * config (source or carried beside it); the named-model table; the source's own config;
+ * names.
+ */
+#ifndef RT_PLAN_DETECT_H
+#define RT_PLAN_DETECT_H
+
+#include "config/convert.h"
+#include "plan/stage.h"
+
+/* The config files found beside a checkpoint, one for each layout that has one. */
+typedef struct found_config {
+    const char *layout;
+    value *record;
+    const char *path;
+} found_config;
+typedef VEC(found_config) config_list;
+const found_config *config_of(const config_list *l, const char *layout); /* or NULL */
+
+typedef struct evidence {
+    const mapping *const *all; /* candidates, --rules or all embedded; no merge files */
+    size_t n_all;
+    const config_list *configs;
+    const model_row *rows;
+    size_t n_rows;
+    const char *model_name; /* or NULL */
+} evidence;
+
+/* Answers `has TEMPLATE` for a stage (who: const stage *). */
+bool stage_has(void *who, const template *t);
+
+/* The layout of a stage; RT_MISMATCH with the candidates when none fits. */
+RT_NODISCARD rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
+                                     const char **layout, const char **because);
+
+/* The mapping between two layouts, read from `from` with this config (may be NULL). */
+RT_NODISCARD rt_status detect_family(context *cx, const evidence *ev, const stage *s,
+                                     const char *from, const char *to,
+                                     const value *config, const mapping **m,
+                                     const char **because);
+
+/* The next layout on a shortest way from one layout to another, or NULL. */
+const char *next_layout(arena *a, const evidence *ev, const char *from, const char *to);
+/* Where an audit without --to looks: the layout that most families connect with `from`.
+ */
+const char *usual_target(const evidence *ev, const char *from);
+
+#endif

