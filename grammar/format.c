@@ -37,6 +37,32 @@ static void put_inside(lines *l, unsigned indent, const item *it)
     }
 }
 
+/* A table that its author wrote on one line stays there if it fits, and what has empty
+ * braces. */
+static bool put_on_one_line(lines *l, unsigned indent, const item *it)
+{
+    const bool table = it->kind == ITEM_TABLE;
+    const char *text = it->at.src->text;
+    const bool empty = text[it->brace + strspn(text + it->brace, " \t\r\n")] == '}';
+    if ((!table && !empty) || lines_comment_in(l, it->brace, it->at.hi) ||
+        (table && memchr(text + it->at.lo, '\n', it->at.hi - it->at.lo) != NULL)) {
+        return false;
+    }
+    buf b = {.arena = l->arena};
+    print_item(&b, it);
+    buf_add(&b, empty ? " {}" : " {");
+    for (size_t i = 0; table && i < it->u.table.rows.n; i++) {
+        buf_printf(&b, "%s%s", i == 0 ? " " : "; ",
+                   row_text(l, &it->u.table.rows.at[i]));
+    }
+    buf_add(&b, empty ? "" : " }");
+    if (!empty && indent + columns_of(buf_str(&b)) > FORMAT_COLUMNS) {
+        return false;
+    }
+    lines_put(l, (line_style){indent, indent + FORMAT_HANG, true}, it->at, buf_str(&b));
+    return true;
+}
+
 static void put_braced(lines *l, unsigned indent, const item *it)
 {
     buf b = {.arena = l->arena};
@@ -86,10 +112,10 @@ static void put_items(lines *l, unsigned indent, const item_list *items)
         }
         if (it->kind == ITEM_RULE) {
             format_rule(l, &run, it);
-        } else if (it->brace != 0) {
-            put_braced(l, indent, it);
-        } else {
+        } else if (it->brace == 0) {
             put_item(l, indent, it);
+        } else if (!put_on_one_line(l, indent, it)) {
+            put_braced(l, indent, it);
         }
     }
 }

@@ -17,7 +17,8 @@ enum {
 /* Marks stand for one blank or a line's end.  Control characters occur in no text. */
 #define MAY_BREAK  "\x01" /* preferred: between the clauses of an item */
 #define MAY_INNER  "\x02" /* inside of a clause, if it does not fit a line by itself */
-#define MUST_BREAK "\x03"
+#define MAY_DEEP   "\x03" /* between parentheses, if that is still too long */
+#define MUST_BREAK "\x04"
 
 /* ---- text with marks (print.c, print_item.c) ---- */
 void print_expr(buf *out, const expr *e);
@@ -79,6 +80,7 @@ typedef struct rule_columns {
 rule_columns format_run(const lines *l, unsigned indent, const item_list *items,
                         size_t from);
 void format_rule(lines *l, const rule_columns *run, const item *it);
+const char *row_text(const lines *l, const table_row *row);
 void format_rows(lines *l, unsigned indent, const table_row_list *rows);
 
 #endif

@@ -34,12 +34,13 @@ static size_t flat_columns(const lines *l, const rule_item *r, const rule_column
            columns_of(tensor_text(l, &r->right.at[0]));
 }
 
+/* A comment between the sides keeps its place, so they stand on lines of their own. */
 static bool is_flat(const lines *l, const item *it, const rule_columns *c)
 {
     const rule_item *r = &it->u.rule;
     return r->left.n == 1 && r->right.n == 1 &&
            flat_columns(l, r, c, 0) <= FORMAT_COLUMNS &&
-           !lines_comment_in(l, it->at.lo, r->right.at[0].at.hi);
+           !lines_comment_in(l, r->left.at[0].at.hi, r->right.at[0].at.lo);
 }
 
 /* Nothing that fits its line alone has to leave it when the arrows are in a column. */
@@ -166,7 +167,7 @@ static void put_flat(lines *l, const item *it, const rule_columns *c)
     const char *when = when_text(l, r);
     const bool when_fits =
         c->indent + columns_of(buf_str(&b)) + columns_of(when) <= FORMAT_COLUMNS &&
-        (r->when == NULL || !lines_comment_in(l, hi, r->when->at.hi));
+        (r->when == NULL || !lines_comment_in(l, hi, r->when->at.lo));
     if (when_fits && r->when != NULL) {
         buf_add(&b, when);
         hi = r->when->at.hi;
@@ -260,6 +261,7 @@ void format_rule(lines *l, const rule_columns *run, const item *it)
     } else {
         put_tall(l, it, run);
     }
+    l->pos = l->pos < it->at.hi ? it->at.hi : l->pos;
 }
 
 /* ---- rows of tables ---------------------------------------------------------- */
@@ -298,6 +300,15 @@ static bool needs_end_before(const table_row *row)
            (e->kind == EXPR_FLOAT && e->s[0] == '-');
 }
 
+const char *row_text(const lines *l, const table_row *row)
+{
+    buf b = {.arena = l->arena};
+    print_patterns(&b, &row->left);
+    buf_add(&b, b.n > 0 ? MAY_BREAK : "");
+    row_rest(&b, row);
+    return buf_str(&b);
+}
+
 /* The common width of the left sides, 0 if not every row has room for it. */
 static size_t left_columns(const lines *l, unsigned indent, const table_row_list *rows)
 {
@@ -327,7 +338,7 @@ void format_rows(lines *l, unsigned indent, const table_row_list *rows)
         row_rest(&rest, row);
         if (i + 1 < rows->n &&
             (row->right.n == 0 || needs_end_before(&rows->at[i + 1]))) {
-            buf_add(&rest, " ;");
+            buf_add(&rest, ";");
         }
         if (indent + left + 1 + columns_of(buf_str(&rest)) <= FORMAT_COLUMNS) {
             pad(&b, left);

@@ -58,14 +58,17 @@ static void blank_before(lines *l, uint32_t byte)
     l->fresh = false;
 }
 
-static void put_comment(lines *l, const comment *c, unsigned indent)
+/* Blank lines are kept between items, not inside of them. */
+static void put_comment(lines *l, const comment *c, unsigned indent, bool blanks)
 {
     if (l->open_line && !c->own_line && !l->trailed) {
         buf_printf(l->out, "  %s", c->text);
         l->trailed = true;
     } else {
         end_line(l);
-        blank_before(l, c->at.lo);
+        if (blanks) {
+            blank_before(l, c->at.lo);
+        }
         buf_printf(l->out, "%*s%s", (int)indent, "", c->text);
         l->open_line = true;
         l->trailed = true;
@@ -74,11 +77,11 @@ static void put_comment(lines *l, const comment *c, unsigned indent)
     l->next_comment++;
 }
 
-static void put_comments(lines *l, uint32_t before, unsigned indent)
+static void put_comments(lines *l, uint32_t before, unsigned indent, bool blanks)
 {
     while (l->next_comment < l->file->comments.n &&
            l->file->comments.at[l->next_comment].at.lo < before) {
-        put_comment(l, &l->file->comments.at[l->next_comment], indent);
+        put_comment(l, &l->file->comments.at[l->next_comment], indent, blanks);
     }
 }
 
@@ -96,7 +99,7 @@ static const comment *put_inner_comments(lines *l, where at, unsigned indent)
             return c;
         }
         end_line(l);
-        put_comment(l, c, indent);
+        put_comment(l, c, indent, false);
     }
     return NULL;
 }
@@ -117,55 +120,79 @@ typedef struct filler {
     lines *l;
     line_style style;
     size_t column;
+    bool outer; /* the text has breaks of the first level: inner ones hang deeper */
 } filler;
 
-static void break_line(filler *f)
+/* The marks by level, the strongest first. */
+static const char *const levels[] = {MAY_BREAK MUST_BREAK, MAY_INNER, MAY_DEEP};
+enum { N_LEVELS = sizeof levels / sizeof levels[0] };
+
+static unsigned hang_of(const filler *f, size_t level)
 {
-    end_line(f->l);
-    buf_printf(f->l->out, "%*s", (int)f->style.hang, "");
-    f->l->open_line = true;
-    f->column = f->style.hang;
+    return f->style.hang + (f->outer && level > 0 ? FORMAT_INDENT : 0);
 }
 
-/* Put words of text[0..n) that marks in `marks` separate, as many as a line takes. */
-static void fill(filler *f, char *text, const char *marks)
+static void break_line(filler *f, size_t level)
 {
-    for (bool first = true; text != NULL; first = false) {
-        char *next = strpbrk(text, marks);
+    const unsigned hang = hang_of(f, level);
+    end_line(f->l);
+    buf_printf(f->l->out, "%*s", (int)hang, "");
+    f->l->open_line = true;
+    f->column = hang;
+}
+
+/* Columns up to the first place where a text can be broken at all. */
+static size_t head_columns(const char *text)
+{
+    size_t n = 0;
+    for (; *text != '\0' &&
+           strchr(MAY_BREAK MAY_INNER MAY_DEEP MUST_BREAK, *text) == NULL;
+         text++) {
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return n;
+}
+
+/* Put the words of a text that the marks of a level separate, as many as a line takes.
+ * A word that no line takes is broken at the next level, and ends its line then. */
+static void fill(filler *f, char *text, size_t level)
+{
+    bool must = false;
+    bool first = true;
+    while (text != NULL) {
+        char *next = level < N_LEVELS ? strpbrk(text, levels[level]) : NULL;
         const char mark = next != NULL ? *next : '\0';
         if (next != NULL) {
             *next = '\0';
         }
         const size_t n = columns_of(text);
-        const bool long_word = (first ? f->column : f->style.hang) + n > FORMAT_COLUMNS;
-        const char *head_end = strpbrk(text, MAY_INNER);
-        const size_t head = head_end != NULL ? (size_t)(head_end - text) : n;
+        const bool too_long =
+            (first ? f->column : hang_of(f, level)) + n > FORMAT_COLUMNS;
         if (!first) {
-            if (f->column + 1 + (long_word ? head : n) > FORMAT_COLUMNS) {
-                break_line(f);
+            const size_t need = too_long ? head_columns(text) : n;
+            if (must || (too_long && level == 0) ||
+                f->column + 1 + need > FORMAT_COLUMNS) {
+                break_line(f, level);
             } else {
                 buf_add(f->l->out, " ");
                 f->column++;
             }
         }
-        if (long_word && marks[0] != MAY_INNER[0]) {
-            fill(f, text, MAY_INNER);
+        if (too_long && level + 1 < N_LEVELS) {
+            fill(f, text, level + 1);
         } else {
             buf_add(f->l->out, text);
             f->column += n;
         }
-        if (mark == MUST_BREAK[0]) {
-            break_line(f);
-            fill(f, next + 1, MAY_BREAK MUST_BREAK);
-            return;
-        }
+        must = mark == MUST_BREAK[0] || (too_long && level == 0);
+        first = false;
         text = next != NULL ? next + 1 : NULL;
     }
 }
 
 static void put_text(lines *l, line_style style, const char *text)
 {
-    filler f = {l, style, style.indent};
+    filler f = {l, style, style.indent, strpbrk(text, levels[0]) != NULL};
     buf_printf(l->out, "%*s", (int)style.indent, "");
     l->open_line = true;
     const size_t from = l->out->n;
@@ -173,10 +200,10 @@ static void put_text(lines *l, line_style style, const char *text)
         style.indent + columns_of(text) <= FORMAT_COLUMNS) {
         buf_add(l->out, text);
     } else {
-        fill(&f, arena_strdup(l->arena, text), MAY_BREAK MUST_BREAK);
+        fill(&f, arena_strdup(l->arena, text), 0);
     }
     for (size_t i = from; i < l->out->n; i++) {
-        if (strchr(MAY_BREAK MAY_INNER, l->out->p[i]) != NULL) {
+        if (strchr(MAY_BREAK MAY_INNER MAY_DEEP, l->out->p[i]) != NULL) {
             l->out->p[i] = ' ';
         }
     }
@@ -186,12 +213,13 @@ static void put_text(lines *l, line_style style, const char *text)
 
 void lines_put(lines *l, line_style style, where at, const char *text)
 {
-    put_comments(l, at.lo, style.indent);
-    const comment *behind = put_inner_comments(l, at, style.indent);
-    end_line(l);
+    put_comments(l, at.lo, style.indent, style.item);
     if (style.item) {
+        end_line(l);
         blank_before(l, at.lo);
     }
+    const comment *behind = put_inner_comments(l, at, style.indent);
+    end_line(l);
     l->fresh = false;
     put_text(l, style, text);
     if (behind != NULL) {
@@ -203,12 +231,12 @@ void lines_put(lines *l, line_style style, where at, const char *text)
 
 void lines_close(lines *l, unsigned indent, where at)
 {
-    put_comments(l, at.lo, indent + FORMAT_INDENT);
+    put_comments(l, at.lo, indent + FORMAT_INDENT, true);
     lines_put(l, (line_style){.indent = indent, .hang = indent}, at, "}");
 }
 
 void lines_end(lines *l)
 {
-    put_comments(l, (uint32_t)l->file->src->n_bytes + 1, 0);
+    put_comments(l, (uint32_t)l->file->src->n_bytes + 1, 0, true);
     end_line(l);
 }

@@ -4,6 +4,28 @@
 #include "grammar/format.h"
 #include "grammar/parse.h"
 
+/* ---- marks ------------------------------------------------------------------- */
+
+/* Blanks instead of marks, from byte `from` on: a hole stays on its line. */
+static void unmark(buf *out, size_t from)
+{
+    for (size_t i = from; i < out->n; i++) {
+        if (out->p[i] >= MAY_BREAK[0] && out->p[i] <= MUST_BREAK[0]) {
+            out->p[i] = ' ';
+        }
+    }
+}
+
+/* What stands between parentheses is broken last. */
+static void lower_marks(buf *out, size_t from)
+{
+    for (size_t i = from; i < out->n; i++) {
+        if (out->p[i] == MAY_INNER[0]) {
+            out->p[i] = MAY_DEEP[0];
+        }
+    }
+}
+
 /* ---- expressions ------------------------------------------------------------- */
 
 /* Binding strength, as in rules.y. */
@@ -77,23 +99,31 @@ static void print_list(buf *out, const expr_list *list, size_t from)
     }
 }
 
-/* An operand of a condition: a `a ?? b` there is easier to read in parentheses. */
-static void print_condition(buf *out, const expr *e, int at_least)
+/* An operand of a condition: `a ?? b`, and `and` beside `or`, are easier to read in
+ * parentheses. */
+static void print_condition(buf *out, const expr *e, int parent, int at_least)
 {
-    print_bound(out, e, bind_of(e) == BIND_ELSE ? BIND_PRIMARY : at_least);
+    const int bind = bind_of(e);
+    const bool parens = bind == BIND_ELSE || (bind == BIND_AND && parent == BIND_OR);
+    print_bound(out, e, parens ? BIND_PRIMARY : at_least);
 }
 
 static void print_binary(buf *out, const expr *e)
 {
     const int bind = operators[e->op].bind;
     const bool chain = bind != BIND_COMPARE;
-    const bool condition = bind <= BIND_COMPARE;
-    void (*const operand)(buf *, const expr *, int) =
-        condition ? print_condition : print_bound;
-    operand(out, e->kid.at[0], chain ? bind : bind + 1);
-    buf_printf(out, "%s%s ", bind <= BIND_ELSE && chain ? MAY_INNER : " ",
-               operators[e->op].text);
-    operand(out, e->kid.at[1], bind + 1);
+    const int at_least[2] = {chain ? bind : bind + 1, bind + 1};
+    for (size_t i = 0; i < 2; i++) {
+        if (i == 1) {
+            buf_printf(out, "%s%s ", bind <= BIND_ELSE && chain ? MAY_INNER : " ",
+                       operators[e->op].text);
+        }
+        if (bind <= BIND_COMPARE) {
+            print_condition(out, e->kid.at[i], bind, at_least[i]);
+        } else {
+            print_bound(out, e->kid.at[i], at_least[i]);
+        }
+    }
 }
 
 static void print_record(buf *out, const expr *e)
@@ -124,7 +154,7 @@ static void print_unbound(buf *out, const expr *e)
         break;
     case EXPR_NOT:
         buf_add(out, "not ");
-        print_condition(out, e->kid.at[0], BIND_NOT);
+        print_condition(out, e->kid.at[0], BIND_NOT, BIND_NOT);
         break;
     case EXPR_NEG:
         buf_add(out, "-");
@@ -132,7 +162,7 @@ static void print_unbound(buf *out, const expr *e)
         break;
     case EXPR_BINARY: print_binary(out, e); break;
     case EXPR_IN:
-        print_condition(out, e->kid.at[0], BIND_ELSE);
+        print_condition(out, e->kid.at[0], BIND_COMPARE, BIND_ELSE);
         buf_add(out, " in {");
         print_list(out, &e->kid, 1);
         buf_add(out, "}");
@@ -166,9 +196,13 @@ static void print_unbound(buf *out, const expr *e)
 static void print_bound(buf *out, const expr *e, int at_least)
 {
     const bool parens = bind_of(e) < at_least;
+    const size_t from = out->n;
     buf_add(out, parens ? "(" : "");
     print_unbound(out, e);
-    buf_add(out, parens ? ")" : "");
+    if (parens) {
+        buf_add(out, ")");
+        lower_marks(out, from);
+    }
 }
 
 void print_expr(buf *out, const expr *e)
@@ -187,16 +221,6 @@ void print_string(buf *out, const char *s)
 }
 
 /* ---- names ------------------------------------------------------------------- */
-
-/* Blanks instead of marks, from byte `from` on: a hole stays on its line. */
-static void unmark(buf *out, size_t from)
-{
-    for (size_t i = from; i < out->n; i++) {
-        if (out->p[i] >= MAY_BREAK[0] && out->p[i] <= MUST_BREAK[0]) {
-            out->p[i] = ' ';
-        }
-    }
-}
 
 void print_alternatives(buf *out, const alternative_list *alts)
 {
@@ -292,7 +316,7 @@ static void print_dim(buf *out, const dim *d)
     case DIM_SUM:
         buf_add(out, "(");
         for (size_t i = 0; i < d->parts.n; i++) {
-            buf_add(out, i == 0 ? "" : " |" MAY_INNER);
+            buf_add(out, i == 0 ? "" : " |" MAY_DEEP);
             print_part(out, &d->parts.at[i]);
         }
         buf_add(out, ")");

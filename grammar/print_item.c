@@ -37,7 +37,7 @@ void print_tensor(buf *out, const tensor_ref *t)
     if (t->label != NULL) {
         buf_printf(out, " %s:", t->label);
     }
-    buf_add(out, " ");
+    buf_add(out, MAY_INNER);
     print_dims(out, t->dims);
     if (t->same_in != NULL) {
         buf_printf(out, " same in {%s}", t->same_in);
@@ -93,6 +93,15 @@ static void print_equals(buf *out, const expr *e, const char *mark)
     print_expr(out, e);
 }
 
+/* A side of an equation: an `if` there ends where the parenthesis does. */
+static void print_equated(buf *out, const expr *e, const char *before)
+{
+    const bool parens = e->kind == EXPR_IF;
+    buf_printf(out, "%s%s", before, parens ? "(" : "");
+    print_expr(out, e);
+    buf_add(out, parens ? ")" : "");
+}
+
 static void print_exprs(buf *out, const expr_list *list, const char *between)
 {
     for (size_t i = 0; i < list->n; i++) {
@@ -142,7 +151,11 @@ static void print_define(buf *out, const char *word, const define_item *d)
 {
     buf_printf(out, "%s %s", word, d->name);
     for (size_t i = 0; i < d->is.n; i++) {
-        print_equals(out, d->is.at[i], i == 0 ? " " : MAY_BREAK);
+        if (d->is.n == 1) {
+            print_equals(out, d->is.at[i], " ");
+        } else {
+            print_equated(out, d->is.at[i], i == 0 ? " = " : MAY_BREAK "= ");
+        }
     }
 }
 
@@ -166,9 +179,8 @@ static void print_field(buf *out, const field_item *f)
 
 static void print_equation(buf *out, const equation_item *e)
 {
-    buf_add(out, e->soft ? "soft " : "config ");
-    print_expr(out, e->left);
-    print_equals(out, e->right, MAY_BREAK);
+    print_equated(out, e->left, e->soft ? "soft " : "config ");
+    print_equated(out, e->right, MAY_BREAK "= ");
     print_when(out, e->when);
 }
 

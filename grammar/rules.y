@@ -36,10 +36,15 @@ int rules_yylex(RULES_YYSTYPE *value, where *at, parse_state *ps);
 /* A tree is walked by recursion; this bounds how deep it can be. */
 #define YYMAXDEPTH 2000
 
+/* From the first part that is not empty to the last. */
 #define YYLLOC_DEFAULT(cur, rhs, n)                                                      \
     do {                                                                                 \
+        int first_ = 1;                                                                  \
+        while (first_ < (n) && YYRHSLOC(rhs, first_).lo == YYRHSLOC(rhs, first_).hi) {   \
+            first_++;                                                                    \
+        }                                                                                \
         (cur).src = ps->src;                                                             \
-        (cur).lo = (n) != 0 ? YYRHSLOC(rhs, 1).lo : YYRHSLOC(rhs, 0).hi;                 \
+        (cur).lo = (n) != 0 ? YYRHSLOC(rhs, first_).lo : YYRHSLOC(rhs, 0).hi;            \
         (cur).hi = YYRHSLOC(rhs, n).hi;                                                  \
     } while (0)
 

@@ -11,7 +11,7 @@
 #define RT_AUDIT_PLAN_LINES_H
 
 #include "base/value.h"
-#include "plan/job.h"
+#include "job/job.h"
 
 typedef struct plan_line {
     const plan_tensor *t;

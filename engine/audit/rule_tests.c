@@ -1,5 +1,7 @@
 #include "audit/rule_tests.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/expected.h"
@@ -7,6 +9,8 @@
 #include "config/convert.h"
 #include "grammar/parse.h"
 #include "plan/stage.h"
+
+enum { MAX_LINES = 16 }; /* of complaints below one failing test */
 
 /* ---- what a test says ------------------------------------------------------------ */
 
@@ -61,7 +65,8 @@ typedef struct test_run {
     VEC(const char *) failures;
 } test_run;
 
-static void fail(test_run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void fail(test_run *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 static void fail(test_run *r, const char *fmt, ...)
 {
     va_list ap;
@@ -101,17 +106,19 @@ struct values *rule_test_values(context *cx, const mapping *m, const test_item *
     return v;
 }
 
-/* ---- configs both ways ------------------------------------------------------------ */
+/* ---- configs both ways ------------------------------------------------------------
+ */
 
-static void compare_fields(test_run *r, unsigned side, const value *want, const value *have)
+static void compare_fields(test_run *r, unsigned side, const value *want,
+                           const value *have)
 {
     for (size_t i = 0; i < want->members.n; i++) {
         const value_member *m = &want->members.at[i];
         const value *got = value_get(have, m->key);
         const bool both_absent = m->val->kind == V_NULL && got == NULL;
         if (!both_absent && !value_equal(m->val, got)) {
-            fail(r, "%s.%s comes out as %s, the test says %s", r->m->layout[side], m->key,
-                 value_show(r->cx.arena, got), value_show(r->cx.arena, m->val));
+            fail(r, "%s.%s comes out as %s, the test says %s", r->m->layout[side],
+                 m->key, value_show(r->cx.arena, got), value_show(r->cx.arena, m->val));
         }
     }
 }
@@ -143,8 +150,8 @@ static void convert_both_ways(test_run *r, const values *v)
         return;
     }
     values *w = NULL;
-    if (values_read(&r->cx, r->m, there, value_copy(a, out->record), "the converted config",
-                    &w) != RT_OK) {
+    if (values_read(&r->cx, r->m, there, value_copy(a, out->record),
+                    "the converted config", &w) != RT_OK) {
         fail(r, "the converted config cannot be read");
         return;
     }
@@ -154,7 +161,8 @@ static void convert_both_ways(test_run *r, const values *v)
     }
 }
 
-/* ---- names and shapes ------------------------------------------------------------- */
+/* ---- names and shapes -------------------------------------------------------------
+ */
 
 static const char *name_of(test_run *r, const test_line *line)
 {
@@ -213,7 +221,8 @@ static void check_names(test_run *r, const values *v)
 static void run_test(test_run *r)
 {
     values *v = NULL;
-    if (values_read(&r->cx, r->m, r->side, r->config[r->side], "the test", &v) != RT_OK ||
+    if (values_read(&r->cx, r->m, r->side, r->config[r->side], "the test", &v) !=
+            RT_OK ||
         values_demand(&r->cx, v) != RT_OK) {
         fail(r, "the config is refused");
         return;
@@ -224,7 +233,8 @@ static void run_test(test_run *r)
     check_names(r, v);
 }
 
-/* ---- reject ----------------------------------------------------------------------- */
+/* ---- reject -----------------------------------------------------------------------
+ */
 
 /* The tensors that the lines of one side list, as a checkpoint of headers. */
 static inventory *inventory_of_lines(test_run *r, unsigned side)
@@ -260,7 +270,8 @@ static void provoke(test_run *r)
         }
         return;
     }
-    if (values_read(&r->cx, r->m, r->side, r->config[r->side], "the test", &v) != RT_OK ||
+    if (values_read(&r->cx, r->m, r->side, r->config[r->side], "the test", &v) !=
+            RT_OK ||
         values_demand(&r->cx, v) != RT_OK) {
         return;
     }
@@ -283,14 +294,28 @@ static void provoke(test_run *r)
     }
 }
 
-/* ---- all of a file ---------------------------------------------------------------- */
+/* ---- all of a file ----------------------------------------------------------------
+ */
 
-static const char *first_error(context *cx, const diags *d)
+/* The complaints of a test as notes of its failure. */
+static void note_complaints(context *cx, diag *dg, const diags *d)
 {
-    /* The slugs are the stable part; a test's author sees the rest with --verbose. */
-    return diags_count(d, SEV_ERROR) == 0
-               ? NULL
-               : arena_printf(cx->arena, "complaints: %zu", diags_count(d, SEV_ERROR));
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *f = open_memstream(&text, &n_bytes);
+    if (f == NULL) {
+        return;
+    }
+    diags_print_text(d, f, false);
+    if (fclose(f) == 0) {
+        const char *line = arena_strdup(cx->arena, text);
+        for (unsigned n = 0; *line != '\0' && n < MAX_LINES; n++) {
+            const size_t n_line = strcspn(line, "\n");
+            diag_note(dg, "%.*s", (int)n_line, line);
+            line += n_line + (line[n_line] != '\0');
+        }
+    }
+    free(text);
 }
 
 size_t rule_tests_run(context *cx, const mapping *m)
@@ -316,10 +341,7 @@ size_t rule_tests_run(context *cx, const mapping *m)
         for (size_t k = 0; k < r.failures.n; k++) {
             diag_note(dg, "%s", r.failures.at[k]);
         }
-        const char *errors = first_error(cx, r.cx.diags);
-        if (errors != NULL) {
-            diag_note(dg, "%s", errors);
-        }
+        note_complaints(cx, dg, r.cx.diags);
     }
     return n_failed;
 }

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "cli/options.h"
 #include "diag/diag.h"
-#include "plan/job.h"
+#include "job/job.h"
 
 typedef struct session {
     context cx;

@@ -204,11 +204,13 @@ rt_status build_set(builder *b)
     return RT_OK;
 }
 
+/* A carried config is whole: what it leaves out, its own framework fills; defaults are for a config
+ * that is made from nothing. */
 rt_status build_defaults(builder *b)
 {
     conversion *c = &b->c;
     const mapping *m = c->from->m;
-    for (size_t i = 0; i < m->config_items.n; i++) {
+    for (size_t i = 0; c->req->carried == NULL && i < m->config_items.n; i++) {
         const item *it = m->config_items.at[i];
         const line l = {.kind = LINE_CONST, .at = it->at, .it = it};
         unsigned side = 0;

@@ -236,6 +236,9 @@ static int table_holds(conversion *c, const table_item *t, const value *record)
 {
     c->view->config[c->to] = record;
     const table_reading there = table_read(c->cx, c->view, t, 1 - c->to);
+    if (there.answer == TABLE_UNTOLD) {
+        return -1;
+    }
     if (there.answer == TABLE_FOUND && columns_hold(c, t, &there, c->to) == 1) {
         return 1;
     }

@@ -156,9 +156,10 @@ static int all_equal(reader *r, const piece *p, const unsigned char *elem, bool 
     }
     unsigned widest = 0;
     for (unsigned i = 1; i < p->n; i++) {
-        widest =
-            p->size[i] > 1 && p->src_stride[i] > p->src_stride[widest] ? i : widest;
-        widest = p->size[widest] == 1 ? i : widest;
+        const bool is_wider = p->src_stride[i] > p->src_stride[widest];
+        if (p->size[i] > 1 && (is_wider || p->size[widest] == 1)) {
+            widest = i;
+        }
     }
     piece half = *p;
     half.size[widest] /= 2;

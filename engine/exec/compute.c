@@ -144,7 +144,7 @@ static void measure_f64(const pass *x, const double *base, const double *stored,
         }
         const double change = stored[i] - base[i];
         m->n_nonfinite += isfinite(stored[i]) ? 0 : 1;
-        m->n_changed += change != 0 ? 1 : 0; /* a NaN too */
+        m->n_changed += memcmp(&stored[i], &base[i], sizeof *base) != 0 ? 1 : 0;
         if (!isfinite(base[i]) || !isfinite(stored[i])) {
             continue;
         }

@@ -19,12 +19,13 @@
 
 typedef VEC(map_capture) capture_list;
 
-/* Where an item came from: the file itself, or a `use` line of another. */
+/* Where an item came from: the file itself, or a `use` or `include` line of another. */
 typedef struct origin {
     const struct origin *up; /* NULL: the file that is checked */
     const ast_file *file;
     const strmap *without;   /* names that the use line removes, or NULL */
-    unsigned depth;
+    unsigned depth; /* `use` lines on the way: 0 for the file and what it includes */
+    unsigned layer; /* `use` and `include` lines on the way */
 } origin;
 
 typedef struct taken_item {

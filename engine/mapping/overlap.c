@@ -17,6 +17,16 @@ typedef struct claim {
 } claim;
 typedef VEC(claim) claim_list;
 
+typedef struct order { /* lo <= hi, as written */
+    const char *lo, *hi;
+} order;
+
+typedef struct overlap {
+    check *ck;
+    claim_list claims; /* of one side */
+    VEC(order) ordered;
+} overlap;
+
 static void add_tensor(check *ck, claim_list *list, const map_rule *r, const map_tensor *t)
 {
     claim c = {.at = t->name.at, .name = &t->name, .when_read = 3u};
@@ -109,26 +119,48 @@ static bool bound_of(const check *ck, const claim *c, const name_seg *s, bool up
     return true;
 }
 
-/* Does x end where (or before) y begins?  Bounds that name the same thing compare. */
-static bool ends_before(const check *ck, const claim *x, const name_seg *xs, const claim *y,
-                        const name_seg *ys)
+/* `{l in k..n}` anywhere in the file says k <= n; so does a chain of such ranges. */
+static bool is_at_most(const overlap *ov, const char *x, const char *y)
+{
+    VEC(const char *) reached = {0};
+    vec_push(ov->ck->a, &reached, x);
+    for (size_t i = 0; i < reached.n; i++) {
+        if (strcmp(reached.at[i], y) == 0) {
+            return true;
+        }
+        for (size_t k = 0; k < ov->ordered.n; k++) {
+            bool fresh = strcmp(ov->ordered.at[k].lo, reached.at[i]) == 0;
+            for (size_t j = 0; fresh && j < reached.n; j++) {
+                fresh = strcmp(ov->ordered.at[k].hi, reached.at[j]) != 0;
+            }
+            if (fresh) {
+                vec_push(ov->ck->a, &reached, ov->ordered.at[k].hi);
+            }
+        }
+    }
+    return false;
+}
+
+/* Does x end where (or before) y begins? */
+static bool ends_before(const overlap *ov, const claim *x, const name_seg *xs,
+                        const claim *y, const name_seg *ys)
 {
     const char *hi_text, *lo_text;
     double hi, lo;
-    return bound_of(ck, x, xs, true, &hi_text, &hi) &&
-           bound_of(ck, y, ys, false, &lo_text, &lo) && strcmp(hi_text, lo_text) == 0 &&
-           hi <= lo;
+    return bound_of(ov->ck, x, xs, true, &hi_text, &hi) &&
+           bound_of(ov->ck, y, ys, false, &lo_text, &lo) && hi <= lo &&
+           is_at_most(ov, hi_text, lo_text);
 }
 
 /* The names are written alike up to a capture whose ranges don't meet. */
-static bool ranges_exclude(const check *ck, const claim *x, const claim *y)
+static bool ranges_exclude(const overlap *ov, const claim *x, const claim *y)
 {
     for (size_t i = 0; i < x->name->segs.n && i < y->name->segs.n; i++) {
         const name_seg *p = &x->name->segs.at[i], *q = &y->name->segs.at[i];
         if (!same_seg(p, q)) {
             return false;
         }
-        if (p->is_number && (ends_before(ck, x, p, y, q) || ends_before(ck, y, q, x, p))) {
+        if (p->is_number && (ends_before(ov, x, p, y, q) || ends_before(ov, y, q, x, p))) {
             return true;
         }
         /* behind a path, or a word that no dot ends, the names may be out of step */
@@ -183,38 +215,50 @@ static const map_name *opaque_paths(check *ck, const map_name *n)
     for (size_t i = 0; i < n->segs.n; i++) {
         name_seg s = n->segs.at[i];
         if (s.kind == NAME_PATH) {
-            s = (name_seg){.kind = NAME_TEXT, .at = s.at, .text = "{...}"};
+            s = (name_seg){.kind = NAME_TEXT, .at = s.at, .text = "{MODULE}"};
         }
         vec_push(ck->a, &out->segs, s);
     }
     return out;
 }
 
+/* Two updates that never meet: one leaves the other's target out, or they run over maps
+ * with and without batch dims. */
+static bool updates_apart(check *ck, const map_update *x, const map_update *y)
+{
+    return is_excepted(ck, x, y) || is_excepted(ck, y, x) ||
+           (x->each != NULL && y->each != NULL &&
+            x->each_dims->n_batch != y->each_dims->n_batch);
+}
+
+/* The name to compare: a path of `each` is open only against an update of named tensors. */
+static const map_name *seen_by(check *ck, const claim *x, const claim *other)
+{
+    const bool in_each = x->update != NULL && x->update->each != NULL;
+    const bool named = other->update != NULL && other->update->each == NULL;
+    return in_each && !named ? opaque_paths(ck, x->name) : x->name;
+}
+
 /* ---- pairs -------------------------------------------------------------------------------- */
 
-static void check_pair(check *ck, const claim *x, const claim *y)
+static void check_pair(const overlap *ov, const claim *x, const claim *y)
 {
-    const map_name *p = x->name, *q = y->name;
-    if ((x->when_read & y->when_read) == 0) {
+    check *ck = ov->ck;
+    if ((x->when_read & y->when_read) == 0 ||
+        (x->update != NULL && y->update != NULL && updates_apart(ck, x->update, y->update))) {
         return;
     }
-    if (x->update != NULL && y->update != NULL) {
-        if (is_excepted(ck, x->update, y->update) || is_excepted(ck, y->update, x->update)) {
-            return;
-        }
-        if (x->update->each != NULL && y->update->each != NULL) {
-            p = opaque_paths(ck, p);
-            q = opaque_paths(ck, q);
-        }
-    }
-    const char *both = name_overlap(ck->a, ck->m, p, x->captures, q, y->captures);
-    if (both == NULL || ranges_exclude(ck, x, y) ||
+    const char *both = name_overlap(ck->a, ck->m, seen_by(ck, x, y), x->captures,
+                                    seen_by(ck, y, x), y->captures);
+    if (both == NULL || ranges_exclude(ov, x, y) ||
         guards_exclude(ck->a, ck->m, x->captures, x->n_captures, &x->guards, &y->guards)) {
         return;
     }
-    diag *dg = complain(ck, "names-overlap", y->at, "%s and %s both claim `%s`", x->what,
-                        y->what, both);
-    diag_label(dg, x->at, "the other claim");
+    const bool later = x->at.src == y->at.src && x->at.lo > y->at.lo;
+    const claim *first = later ? y : x, *second = later ? x : y;
+    diag *dg = complain(ck, "names-overlap", second->at, "%s and %s both claim `%s`",
+                        first->what, second->what, both);
+    diag_label(dg, first->at, "the other claim");
     if (x->guards.n == 0 && y->guards.n == 0) {
         diag_help(dg, "every name belongs to one rule or drop; narrow one of the two, or give "
                       "both a `when` that excludes the other");
@@ -224,11 +268,13 @@ static void check_pair(check *ck, const claim *x, const claim *y)
     }
 }
 
-static void check_side(check *ck, const claim_list *list)
+static void add_order(overlap *ov, const map_capture *captures, size_t n)
 {
-    for (size_t i = 0; i < list->n; i++) {
-        for (size_t k = i + 1; k < list->n; k++) {
-            check_pair(ck, &list->at[i], &list->at[k]);
+    for (size_t i = 0; i < n; i++) {
+        if (captures[i].lo != NULL && captures[i].hi != NULL) {
+            const order o = {expr_shown(ov->ck->a, captures[i].lo),
+                             expr_shown(ov->ck->a, captures[i].hi)};
+            vec_push(ov->ck->a, &ov->ordered, o);
         }
     }
 }
@@ -236,11 +282,18 @@ static void check_side(check *ck, const claim_list *list)
 void overlap_check(check *ck)
 {
     for (unsigned side = LEFT; side <= RIGHT; side++) {
-        claim_list list = {0};
-        add_claims(ck, side, &list);
+        overlap ov = {.ck = ck};
+        add_claims(ck, side, &ov.claims);
         if (side == RIGHT) {
-            add_factors(ck, &list);
+            add_factors(ck, &ov.claims);
         }
-        check_side(ck, &list);
+        for (size_t i = 0; i < ov.claims.n; i++) {
+            add_order(&ov, ov.claims.at[i].captures, ov.claims.at[i].n_captures);
+        }
+        for (size_t i = 0; i < ov.claims.n; i++) {
+            for (size_t k = i + 1; k < ov.claims.n; k++) {
+                check_pair(&ov, &ov.claims.at[i], &ov.claims.at[k]);
+            }
+        }
     }
 }

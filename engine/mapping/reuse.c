@@ -159,7 +159,7 @@ static void take_use(reuse *ru, const item *it, const origin *from)
     }
     const size_t first = ck->items.n;
     origin *o = NEW(ck->a, origin);
-    *o = (origin){from, file, NULL, from->depth + 1};
+    *o = (origin){from, file, NULL, from->depth + 1, from->layer + 1};
     take_file(ru, file, o);
     strmap *names = strmap_new(ck->a);
     for (size_t i = first; i < ck->items.n; i++) {
@@ -197,7 +197,9 @@ static void take_include(reuse *ru, const item *it, const origin *from)
         diag_label(dg, file->at, "here");
         diag_help(dg, "`use` takes families; `include` takes text without a header");
     } else {
-        take_file(ru, file, from);
+        origin *o = NEW(ck->a, origin);
+        *o = (origin){from, file, NULL, from->depth, from->layer + 1};
+        take_file(ru, file, o);
     }
     ru->open.n--;
 }
@@ -237,39 +239,62 @@ static const expr *sole_path(const item *it)
     return NULL;
 }
 
-/* A `field`, `const` or `default` line of the using file replaces the used ones for the
+/* The fields that lines of one kind are about, with the nearest layer that has such a line. */
+typedef struct nearest {
+    strmap *layer;
+    strmap *seen; /* fields of `field` lines in the nearest layer */
+} nearest;
+
+static void find_nearest(check *ck, nearest *near, const taken_item *ti)
+{
+    const char *key = expr_shown(ck->a, sole_path(ti->it));
+    uint64_t least;
+    if (!strmap_get(near->layer, key, &least) || least > ti->from->layer) {
+        strmap_set(near->layer, key, ti->from->layer);
+    }
+}
+
+static bool is_nearest(check *ck, nearest *near, const taken_item *ti)
+{
+    const char *key = expr_shown(ck->a, sole_path(ti->it));
+    uint64_t least = 0;
+    if (strmap_get(near->layer, key, &least) && ti->from->layer > least) {
+        return false;
+    }
+    if (ti->it->kind == ITEM_FIELD && !strmap_add(near->seen, key, 1)) {
+        complain(ck, "field-twice", ti->it->at, "`%s` has two `field` lines", key);
+    }
+    return true;
+}
+
+/* A `field`, `const` or `default` line replaces the ones of used and included files for the
  * same field: one statement about one field needs no `without`. */
 static void drop_overridden(check *ck)
 {
-    strmap *depth[2] = {strmap_new(ck->a), strmap_new(ck->a)};
-    for (unsigned pass = 0; pass < 2; pass++) {
-        size_t n = 0;
-        for (size_t i = 0; i < ck->items.n; i++) {
-            const taken_item ti = ck->items.at[i];
-            const expr *path = sole_path(ti.it);
-            strmap *seen = depth[ti.it->kind == ITEM_FIELD ? 0 : 1];
-            uint64_t least = ti.from->depth;
-            if (path != NULL && pass == 0) {
-                const char *key = expr_shown(ck->a, path);
-                if (!strmap_get(seen, key, &least) || least > ti.from->depth) {
-                    strmap_set(seen, key, ti.from->depth);
-                }
-            } else if (path != NULL) {
-                strmap_get(seen, expr_shown(ck->a, path), &least);
-            }
-            if (pass == 0 || ti.from->depth <= least) {
-                ck->items.at[n++] = ti;
-            }
+    nearest near[2] = {{strmap_new(ck->a), strmap_new(ck->a)},
+                       {strmap_new(ck->a), strmap_new(ck->a)}};
+    for (size_t i = 0; i < ck->items.n; i++) {
+        if (sole_path(ck->items.at[i].it) != NULL) {
+            const bool is_field = ck->items.at[i].it->kind == ITEM_FIELD;
+            find_nearest(ck, &near[is_field ? 0 : 1], &ck->items.at[i]);
         }
-        ck->items.n = n;
     }
+    size_t n = 0;
+    for (size_t i = 0; i < ck->items.n; i++) {
+        const taken_item ti = ck->items.at[i];
+        const bool is_field = ti.it->kind == ITEM_FIELD;
+        if (sole_path(ti.it) == NULL || is_nearest(ck, &near[is_field ? 0 : 1], &ti)) {
+            ck->items.at[n++] = ti;
+        }
+    }
+    ck->items.n = n;
 }
 
 void reuse_take(check *ck, const item_list *more)
 {
     reuse ru = {.ck = ck};
     origin *top = NEW(ck->a, origin);
-    *top = (origin){NULL, ck->file, NULL, 0};
+    *top = (origin){NULL, ck->file, NULL, 0, 0};
     vec_push(ck->a, &ru.open, ck->file->src);
     take_file(&ru, ck->file, top);
     if (more != NULL) {

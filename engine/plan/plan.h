@@ -2,7 +2,7 @@
  * and no rule is read after this point.
  *
  * Built from headers and configs alone (plan/stage.h applies mappings one after
- * another; plan/decide.h closes what hangs on data).  Immutable while exec runs.
+ * another; job/decide.h closes what hangs on data).  Immutable while exec runs.
  */
 #ifndef RT_PLAN_PLAN_H
 #define RT_PLAN_PLAN_H

@@ -37,7 +37,7 @@ typedef struct account_tie { /* a rule whose tensor may be left out */
     const map_tie *tie;
     const char *name, *to_name; /* in the layout of tie->side */
     bool made_from_other;       /* read: was absent, made from `to` */
-    bool leave_out;             /* written: decided (plan/decide.h) */
+    bool leave_out;             /* written: decided (job/decide.h) */
 } account_tie;
 
 typedef enum condition_kind { CONDITION_FILL, CONDITION_SAME } condition_kind;

@@ -3,8 +3,8 @@
 Usage: make_models.py > rules/models.json      (litgpt 0.5.13)
 
 A row holds what a config of that name says and the defaults of litgpt's Config don't, as
-its constructor completes it; three fields stand in every row, because equations of the rule
-files yield to them ("soft"). Rows are sorted by family and name, one a line.
+its constructor completes it; four fields stand in every row, because soft equations and defaults
+of the rule files yield to them. Rows are sorted by family and name, one a line.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import re
 
 from litgpt.config import Config, configs
 
-ALWAYS = ("block_size", "gelu_approximate", "sliding_window_size")
+ALWAYS = ("block_size", "gelu_approximate", "sliding_window_size", "vocab_size")
 
 
 def family(c):

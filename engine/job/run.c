@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "plan/job.h"
+#include "job/job.h"
 
 /* What the weights of a layout are called and how they are stored. */
 typedef struct layout_files {

@@ -1,5 +1,5 @@
 /* plan/detect.c -- see detect.h. */
-#include "plan/detect.h"
+#include "job/detect.h"
 
 #include <string.h>
 

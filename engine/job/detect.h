@@ -1,11 +1,11 @@
-/* plan/detect.h -- which layout a checkpoint has, and which family it is of.
+/* job/detect.h -- which layout a checkpoint has, and which family it is of.
  *
  * Evidence for the family, in this order: the only candidate; the published side's
  * config (source or carried beside it); the named-model table; the source's own config;
  * names.
  */
-#ifndef RT_PLAN_DETECT_H
-#define RT_PLAN_DETECT_H
+#ifndef RT_JOB_DETECT_H
+#define RT_JOB_DETECT_H
 
 #include "config/convert.h"
 #include "plan/stage.h"

@@ -1,8 +1,8 @@
-/* plan/decide.c -- what hangs on data is read and decided before the layout of outputs.
+/* job/decide.c -- what hangs on data is read and decided before the layout of outputs.
  */
 #include <string.h>
 
-#include "plan/job.h"
+#include "job/job.h"
 
 /* The one source behind a tensor that is copied whole, or NULL. */
 static const plan_source *whole_source(const plan *p, const plan_tensor *t)

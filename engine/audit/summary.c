@@ -1,0 +1,156 @@
+/* What a conversion or a merge did. */
+#include <math.h>
+#include <string.h>
+
+#include "audit/report.h"
+#include "audit/show.h"
+#include "base/file.h"
+
+/* ---- the run ----------------------------------------------------------------------
+ */
+
+static void add_counts(buf *out, const report *r)
+{
+    size_t n_dropped = 0, n_kept = 0;
+    for (size_t i = 0; i < r->drops.n; i++) {
+        *(r->drops.at[i].keep ? &n_kept : &n_dropped) += r->drops.at[i].names.n;
+    }
+    if (n_dropped > 0) {
+        buf_printf(out, ", %zu dropped", n_dropped);
+    }
+    if (n_kept > 0) {
+        buf_printf(out, ", %zu kept aside", n_kept);
+    }
+    if (r->made.n > 0) {
+        buf_printf(out, ", %zu made", r->made.n);
+    }
+}
+
+static void add_ties(buf *out, const job *j)
+{
+    for (size_t s = 0; s < j->steps.n; s++) {
+        const account *acc = j->steps.at[s].acc;
+        for (size_t i = 0; acc != NULL && i < acc->ties.n; i++) {
+            const account_tie *t = &acc->ties.at[i];
+            if (t->made_from_other) {
+                buf_printf(out, "  %s was made from %s, to which it is tied\n", t->name,
+                           t->to_name);
+            } else if (j->decided && t->leave_out) {
+                buf_printf(out, "  %s equals %s and is tied to it\n", t->name,
+                           t->to_name);
+            }
+        }
+    }
+}
+
+void summary_text(buf *out, const job *j, const run_result *done)
+{
+    arena *a = out->arena;
+    const report r = report_of(a, j);
+    for (size_t i = 0; i < j->notes.n; i++) {
+        buf_printf(out, "note: %s\n", j->notes.at[i]);
+    }
+    if (j->because != NULL) {
+        buf_printf(out, "%s\n", j->because);
+    }
+    buf_printf(out, "%s: %s -> %s (%s)\n", job_path_text(a, j), j->src->weights,
+               done->dir, exactness_name(r.totals.class_of));
+    buf_printf(out, "  %s, %s", show_count(a, j->plan.tensors.n, "tensor"),
+               show_bytes(a, r.totals.n_bytes_out));
+    add_counts(out, &r);
+    for (size_t i = 0; i < done->files.n && i < 3; i++) {
+        buf_printf(out, "%s%s", i == 0 ? " in " : ", ", done->files.at[i]);
+    }
+    buf_add(out, done->files.n > 3 ? ", ...\n" : "\n");
+    add_ties(out, j);
+    for (size_t s = 0; s < j->steps.n; s++) {
+        const config_result *c = j->steps.at[s].config;
+        for (size_t i = 0; c != NULL && i < c->lossy.n; i++) {
+            buf_printf(out, "  lossy in the config: %s\n", c->lossy.at[i]);
+        }
+    }
+    if (j->merged.n > 0) {
+        buf_printf(out, "  %s of the base changed by the adapter\n",
+                   show_count(a, j->merged.n, "tensor"));
+    }
+}
+
+value *summary_value(arena *a, const job *j, const run_result *done)
+{
+    const report r = report_of(a, j);
+    value *v = report_value(a, &r);
+    put_text(a, v, "dir", done->dir);
+    put_texts(a, v, "files", done->files.at, done->files.n);
+    put_count(a, v, "n_tensors_out", j->plan.tensors.n);
+    put_count(a, v, "n_bytes_out", r.totals.n_bytes_out);
+    put_text(a, v, "class", exactness_name(r.totals.class_of));
+    if (j->merged.n > 0) {
+        value_set(a, v, "merged", merge_value(a, j, done->stats));
+    }
+    return v;
+}
+
+/* ---- the table of a merge -----------------------------------------------------------
+ */
+
+typedef struct merge_numbers {
+    double relative; /* |delta| / |W| */
+    double gain;     /* part of the update that survives the rounding */
+    double changed;  /* part of the elements */
+} merge_numbers;
+
+static merge_numbers numbers_of(const plan_tensor *t, const exec_stats *s)
+{
+    merge_numbers n = {0, 0, 0};
+    n.relative = s->base_sq > 0 ? sqrt(s->delta_sq / s->base_sq) : 0;
+    n.gain = s->delta_sq > 0 ? s->kept_dot / s->delta_sq : 0;
+    n.changed = t->n_elems > 0 ? (double)s->n_changed / (double)t->n_elems : 0;
+    return n;
+}
+
+void merge_text(buf *out, const job *j, const exec_stats *stats)
+{
+    int w = 6;
+    for (size_t i = 0; i < j->merged.n; i++) {
+        const int n = (int)strlen(j->merged.at[i].target);
+        w = n > w ? n : w;
+    }
+    buf_printf(out, "%-*s  rank  scale     |delta|/|W|  gain    changed\n", w,
+               "target");
+    for (size_t i = 0; i < j->merged.n; i++) {
+        const job_merge_line *l = &j->merged.at[i];
+        buf_printf(out, "%-*s  %4u  %-8.4g", w, l->target, l->rank, l->scale);
+        if (stats != NULL && l->tensor < j->plan.tensors.n) {
+            const merge_numbers n =
+                numbers_of(&j->plan.tensors.at[l->tensor], &stats[l->tensor]);
+            buf_printf(out, "  %-11.4g  %-6.4f  %5.1f %%", n.relative, n.gain,
+                       100 * n.changed);
+        }
+        buf_add(out, "\n");
+    }
+}
+
+value *merge_value(arena *a, const job *j, const exec_stats *stats)
+{
+    value *list = value_list(a);
+    for (size_t i = 0; i < j->merged.n; i++) {
+        const job_merge_line *l = &j->merged.at[i];
+        value *v = value_record(a);
+        put_text(a, v, "target", l->target);
+        put_text(a, v, "rule", l->rule);
+        put_texts(a, v, "factors", l->factors, l->n_factors);
+        put_count(a, v, "rank", l->rank);
+        value_set(a, v, "scale", value_float(a, l->scale));
+        if (stats != NULL && l->tensor < j->plan.tensors.n) {
+            const exec_stats *s = &stats[l->tensor];
+            const merge_numbers n = numbers_of(&j->plan.tensors.at[l->tensor], s);
+            value_set(a, v, "relative", value_float(a, n.relative));
+            value_set(a, v, "gain", value_float(a, n.gain));
+            value_set(a, v, "max_change", value_float(a, s->max_change));
+            put_count(a, v, "n_changed", s->n_changed);
+            put_count(a, v, "n_nonfinite", s->n_nonfinite);
+        }
+        vec_push(a, &list->items, v);
+    }
+    return list;
+}

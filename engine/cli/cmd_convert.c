@@ -1,0 +1,28 @@
+/* convert and merge. */
+#include "cli/command.h"
+
+rt_status cmd_convert(session *s)
+{
+    if (s->opt.to == NULL) {
+        return session_usage(s, "as in --to lit; `retensor families` lists the layouts",
+                             "convert needs --to LAYOUT");
+    }
+    const job_options jo = session_job(s);
+    run_options run = session_run(s);
+    job *j = NULL;
+    TRY(job_convert(&s->cx, &jo, s->opt.args.at[0], &j));
+    const rt_status status = session_write(s, j, &run, s->opt.args.at[1]);
+    job_close(j);
+    return status;
+}
+
+rt_status cmd_merge(session *s)
+{
+    const job_options jo = session_job(s);
+    run_options run = session_run(s);
+    job *j = NULL;
+    TRY(job_merge(&s->cx, &jo, s->opt.args.at[0], s->opt.args.at[1], &j));
+    const rt_status status = session_write(s, j, &run, s->opt.args.at[2]);
+    job_close(j);
+    return status;
+}

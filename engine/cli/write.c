@@ -1,0 +1,68 @@
+/* From a planned job to files, and a few words about it. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "audit/plan_lines.h"
+#include "audit/report.h"
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/progress.h"
+
+static rt_status show_plan(session *s, const job *j)
+{
+    buf out = {.arena = s->cx.arena};
+    if (s->opt.json) {
+        json_print(&out, plan_value(s->cx.arena, j, session_memory(s)));
+    } else {
+        plan_text(&out, j, session_memory(s));
+    }
+    return session_print(s, &out);
+}
+
+static rt_status tell(session *s, const job *j, const run_result *done)
+{
+    buf out = {.arena = s->cx.arena}, said = {.arena = s->cx.arena};
+    session_say(s);
+    if (s->opt.json) {
+        json_print(&out, summary_value(s->cx.arena, j, done));
+    } else {
+        if (s->opt.report && j->merged.n > 0) {
+            merge_text(&out, j, done->stats);
+        }
+        summary_text(&said, j, done);
+    }
+    if (!s->opt.quiet) {
+        (void)fputs(buf_str(&said), stderr);
+    }
+    return session_print(s, &out);
+}
+
+rt_status session_write(session *s, job *j, run_options *run, const char *dst)
+{
+    const options *o = &s->opt;
+    if (j->status != RT_OK) {
+        return j->status;
+    }
+    session_say(s);
+    if (o->strict && s->n_warnings > 0) {
+        diag_report(s->cx.diags, SEV_ERROR, "strict", NOWHERE,
+                    "there are warnings, and --strict: nothing is written");
+        return RT_NO;
+    }
+    if (o->dry_run) {
+        return show_plan(s, j);
+    }
+    progress bar;
+    const bool terminal = isatty(STDERR_FILENO) && !o->quiet && !o->json;
+    if (o->progress == WHEN_ALWAYS || (o->progress == WHEN_AUTO && terminal)) {
+        run->exec.progress = progress_tell;
+        run->exec.who = &bar;
+    }
+    run->exec.measure = j->merged.n > 0 && (o->report || o->json);
+    run_result done;
+    progress_begin(&bar);
+    const rt_status status = job_run(&s->cx, j, run, dst, &done);
+    progress_end(&bar);
+    TRY(status);
+    return tell(s, j, &done);
+}

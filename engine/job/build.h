@@ -1,0 +1,40 @@
+/* job/build.h -- a job being built: what its files share. */
+#ifndef RT_JOB_BUILD_H
+#define RT_JOB_BUILD_H
+
+#include "job/detect.h"
+#include "job/job.h"
+
+typedef struct builder {
+    context *cx;
+    const job_options *opt;
+    job *j;
+    const mapping *const *all; /* families */
+    size_t n_all;
+    const mapping *const *merges;
+    size_t n_merges;
+    config_list configs;
+    const model_row *rows;
+    size_t n_rows;
+    evidence ev;
+    const stage *at;    /* the stage reached */
+    const char *layout; /* its layout */
+    value *config;      /* its config, or NULL */
+    const char *config_path;
+} builder;
+
+/* Load the rule files, given ones and embedded ones (source.c). */
+RT_NODISCARD rt_status builder_start(context *cx, const job_options *opt, builder *b);
+/* Open the source, its configs and side-car; find its layout (source.c). */
+RT_NODISCARD rt_status builder_open(builder *b, const char *path);
+/* Go from the present layout to `to`, one mapping after another (steps.c). */
+RT_NODISCARD rt_status builder_walk(builder *b, const char *to);
+/* The plan of the stage reached: dtypes, aliases (job.c). */
+RT_NODISCARD rt_status builder_finish(builder *b);
+
+void builder_note(builder *b, const char *text);
+/* What goes wrong while building is kept in the job, so that an audit can show the
+ * rest. */
+void builder_keep_status(builder *b, rt_status status);
+
+#endif

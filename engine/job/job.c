@@ -1,0 +1,110 @@
+/* job/job.c -- a conversion: from paths to a plan, by headers alone. */
+#include "job/job.h"
+
+#include <string.h>
+
+#include "job/build.h"
+
+/* ---- the result ---------------------------------------------------------------- */
+
+/* Tensors made of the same stored bytes share them in the output too. */
+static void find_aliases(builder *b)
+{
+    plan *p = &b->j->plan;
+    strmap *seen = strmap_new(b->cx->arena);
+    for (size_t i = 0; i < p->tensors.n; i++) {
+        plan_tensor *t = &p->tensors.at[i];
+        t->alias_of = -1;
+        if (t->pieces.n != 1 || t->pieces.at[0].n_steps != 0 || t->pieces.at[0].n > 1 ||
+            t->pieces.at[0].src == NO_SOURCE || t->n_elems == 0) {
+            continue;
+        }
+        const plan_source *s = &p->sources.at[t->pieces.at[0].src];
+        const char *key = arena_printf(
+            b->cx->arena, "%p %u %llu %llu %d", (const void *)s->inv, s->t->file,
+            (unsigned long long)(s->t->offset + (uint64_t)t->pieces.at[0].src_offset),
+            (unsigned long long)t->n_elems, (int)t->dt);
+        uint64_t first;
+        if (strmap_get(seen, key, &first)) {
+            t->alias_of = (int64_t)first;
+        } else {
+            strmap_add(seen, key, i);
+        }
+    }
+}
+
+static rt_status cast_outputs(builder *b)
+{
+    dtype dt;
+    if (b->opt->dtype == NULL) {
+        return RT_OK;
+    }
+    if (!dtype_parse(b->opt->dtype, &dt) || !dtype_is_float(dt)) {
+        diag *dg = diag_report(b->cx->diags, SEV_ERROR, "bad-dtype", NOWHERE,
+                               "'%s' is no floating dtype", b->opt->dtype);
+        diag_help(dg, "bfloat16, float16, float32 or float64");
+        return RT_USAGE;
+    }
+    for (size_t i = 0; i < b->j->plan.tensors.n; i++) {
+        plan_tensor *t = &b->j->plan.tensors.at[i];
+        if (dtype_is_float(t->dt) && t->dt != dt) {
+            const bool widens = dtype_bits(dt) > dtype_bits(t->dt);
+            t->dt = dt;
+            t->class_of = widens || t->class_of > ROUNDING ? t->class_of : ROUNDING;
+        }
+    }
+    return RT_OK;
+}
+
+rt_status builder_finish(builder *b)
+{
+    b->j->to = b->layout;
+    b->j->config = b->config;
+    stage *last = NEW(b->cx->arena, stage);
+    *last = *b->at;
+    b->j->last = last;
+    for (size_t i = 0; i < last->tensors.n; i++) {
+        vec_push(b->cx->arena, &b->j->plan.tensors, last->tensors.at[i]);
+    }
+    TRY(cast_outputs(b));
+    find_aliases(b);
+    return RT_OK;
+}
+
+rt_status job_convert(context *cx, const job_options *opt, const char *src, job **out)
+{
+    builder b;
+    TRY(builder_start(cx, opt, &b));
+    TRY(builder_open(&b, src));
+    const char *to = opt->to != NULL ? opt->to : usual_target(&b.ev, b.layout);
+    if (to == NULL) {
+        diag *dg = diag_report(cx->diags, SEV_ERROR, "no-layout", NOWHERE,
+                               "no rules know a layout '%s'", b.layout);
+        diag_help(dg, "`retensor families` lists the layouts");
+        return RT_USAGE;
+    }
+    if (strcmp(to, b.layout) == 0) {
+        builder_note(&b, arena_printf(cx->arena,
+                                      "the source is in layout '%s' already: files are "
+                                      "rewritten, tensors stay",
+                                      to));
+    }
+    TRY(builder_walk(&b, to));
+    TRY(builder_finish(&b));
+    *out = b.j;
+    return RT_OK;
+}
+
+void job_close(job *j)
+{
+    if (j == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < j->plan.sources.n; i++) {
+        inventory *inv = NULL;
+        memcpy(&inv, &j->plan.sources.at[i].inv, sizeof inv); /* opened by this job */
+        if (i == 0 || j->plan.sources.at[i].inv != j->plan.sources.at[i - 1].inv) {
+            inventory_close(inv);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+/* job/job.h -- from what a user asks to a closed plan, and its execution.
+ *
+ *     job_convert / job_merge    open, detect, configure, apply the mappings: headers
+ * only job_decide                 read what tie, pad, const and same-in hang on job_run
+ * lay out, stream, publish
+ *
+ * A job that was planned with complaints can still be shown (audit): job_convert
+ * returns RT_OK whenever there is something to show and puts what is wrong into
+ * job->status.
+ */
+#ifndef RT_JOB_JOB_H
+#define RT_JOB_JOB_H
+
+#include "checkpoint/open.h"
+#include "checkpoint/output.h"
+#include "config/convert.h"
+#include "exec/exec.h"
+#include "plan/merge.h"
+#include "plan/stage.h"
+
+typedef struct job_options {
+    const char *const *rules; /* --rules: family names or paths */
+    size_t n_rules;
+    const char *from, *to; /* layouts, or NULL: detected; `to` NULL: audit the source */
+    const char
+        *model_name;   /* --model_name / --set name=: row of the named-model table */
+    const value *set;  /* --set NAME=VALUE record, or NULL */
+    const char *dtype; /* cast floating tensors ("bfloat16"), or NULL */
+    const char
+        *config_path; /* config of the source layout when not beside it, or NULL */
+    const value
+        *adapter_defaults; /* weakest source of the adapter's fields: only the drop-in
+                              merge_lora has defaults (of its time); or NULL */
+} job_options;
+
+/* One mapping of the chain, and what it did. */
+typedef struct job_step {
+    const mapping *m;
+    unsigned from; /* side read */
+    values *v;
+    account *acc;
+    config_result *config; /* config written for the other side, or NULL (merge) */
+} job_step;
+
+typedef struct job {
+    checkpoint *src;       /* base of a merge */
+    checkpoint *adapter;   /* or NULL */
+    const char *from, *to; /* layouts */
+    const char *because;  /* how family and layout were found: "config.json says ..." */
+    const char *row_name; /* row of the named-model table that was used, or NULL */
+    VEC(job_step) steps;
+    VEC(job_merge_line) merged;
+    VEC(const char *) adapter_unused; /* adapter tensors that nothing takes */
+    plan plan;
+    stage *first, *last;      /* as read; as written (its tensors are plan.tensors) */
+    VEC(plan_tensor) kept;    /* side-car tensors */
+    VEC(const char *) stored; /* names to be stored although tied (side-car JSON) */
+    const stage *set_aside;   /* what an earlier conversion kept (side-car), or NULL */
+    VEC(const char *) was_stored; /* from the side-car JSON beside the source */
+    value *config;                /* config of `to`, or NULL */
+    VEC(const char *) notes; /* said to the user: what was taken, assumed, decided */
+    VEC(const char *) carry; /* paths of files that go along */
+    rt_status status;        /* RT_OK, or what is wrong with rules and checkpoint */
+    bool decided;
+} job;
+
+RT_NODISCARD rt_status job_convert(context *cx, const job_options *opt, const char *src,
+                                   job **out);
+RT_NODISCARD rt_status job_merge(context *cx, const job_options *opt, const char *base,
+                                 const char *adapter, job **out);
+RT_NODISCARD rt_status job_decide(context *cx, job *j);
+
+typedef struct run_options {
+    bool has_format;
+    file_format format;    /* --format; else the layout's own */
+    const char *file_name; /* weights file name, or NULL: the layout's own */
+    uint64_t shard_bytes;  /* 0: the layout's own (hf: 5 GB; lit: one file) */
+    bool weights_only; /* drop-ins that write one file: no config, nothing carried */
+    bool force, sync;
+    exec_options exec;
+} run_options;
+
+typedef struct run_result {
+    const char *dir;
+    VEC(const char *) files; /* names written, weights first */
+    uint64_t n_tensors, n_bytes;
+    exec_stats *stats; /* by plan tensor; NULL unless exec.measure */
+} run_result;
+
+RT_NODISCARD rt_status job_run(context *cx, job *j, const run_options *opt,
+                               const char *dst, run_result *result);
+
+void job_close(job *j); /* closes files */
+
+#endif

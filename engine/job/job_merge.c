@@ -1,0 +1,155 @@
+/* job/job_merge.c -- a merge: the adapter found, its rules, and added on the way. */
+#include <string.h>
+
+#include "base/file.h"
+#include "job/build.h"
+
+/* ---- merge --------------------------------------------------------------------- */
+
+static const char *const adapter_files[] = {
+    "adapter_model.safetensors",    "adapter_model.bin",    "lit_model.pth.lora",
+    "lit_model_lora_finetuned.pth", "adapters.safetensors",
+};
+
+/* The adapter's weights file: the path itself, or the one file of its directory. */
+static rt_status find_adapter(builder *b, const char *path, const char **file)
+{
+    *file = path;
+    if (!dir_exists(path)) {
+        return RT_OK;
+    }
+    for (size_t i = 0; i < sizeof adapter_files / sizeof *adapter_files; i++) {
+        *file = path_join(b->cx->arena, path, adapter_files[i]);
+        if (file_exists(*file)) {
+            return RT_OK;
+        }
+    }
+    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-adapter", NOWHERE,
+                           "%s holds no adapter file", path);
+    for (size_t i = 0; i < sizeof adapter_files / sizeof *adapter_files; i++) {
+        diag_note(dg, "looked for %s", adapter_files[i]);
+    }
+    diag_help(dg, "name the file itself if it has another name");
+    return RT_FILE;
+}
+
+/* The merge file whose adapter side knows these names. */
+static const mapping *pick_merge(builder *b, const stage *adapter, const value *config)
+{
+    stage *who = NULL;
+    memcpy(&who, &adapter, sizeof who);
+    for (size_t i = 0; i < b->n_merges; i++) {
+        const int is =
+            config_detect(b->cx, b->merges[i], RIGHT, config, stage_has, who);
+        if (is == 1 || (is < 0 && b->n_merges == 1)) {
+            return b->merges[i];
+        }
+    }
+    return NULL;
+}
+
+/* --set over the adapter's config over the drop-in's defaults. */
+static value *adapter_config(builder *b, const value *found)
+{
+    value *all = b->opt->adapter_defaults != NULL
+                     ? value_copy(b->cx->arena, b->opt->adapter_defaults)
+                     : value_record(b->cx->arena);
+    const value *layers[2] = {found, b->opt->set};
+    for (unsigned k = 0; k < 2; k++) {
+        for (size_t i = 0; layers[k] != NULL && i < layers[k]->members.n; i++) {
+            value_set(b->cx->arena, all, layers[k]->members.at[i].key,
+                      layers[k]->members.at[i].val);
+        }
+    }
+    return all;
+}
+
+static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
+                             value *config, const char *config_path)
+{
+    /* The family tells which base tensors are linear maps, and which way round. */
+    const mapping *family = NULL;
+    const char *because, *other = usual_target(&b->ev, b->layout);
+    unsigned side = 0;
+    uint32_t *choices = NULL;
+    if (other != NULL && detect_family(b->cx, &b->ev, b->at, b->layout, other,
+                                       b->config, &family, &because) == RT_OK) {
+        values *fv = NULL;
+        mapping_side(family, b->layout, &side);
+        TRY(values_read(b->cx, family, side, b->config, b->config_path, &fv));
+        stage_bind_choices(b->cx, b->at, fv);
+        choices = fv->choice;
+        b->j->because =
+            arena_printf(b->cx->arena, "family %s by %s", family->name, because);
+    } else {
+        return RT_MISMATCH;
+    }
+    job_step st = {.m = m, .from = LEFT};
+    TRY(values_read_pair(b->cx, m, b->config, b->config_path, config, config_path,
+                         &st.v));
+    merge_account acc = {0};
+    stage *next = NULL;
+    builder_keep_status(b, stage_merge(b->cx, b->at, adapter, st.v, family, side,
+                                       choices, &next, &acc));
+    for (size_t i = 0; i < acc.lines.n; i++) {
+        vec_push(b->cx->arena, &b->j->merged, acc.lines.at[i]);
+    }
+    for (size_t i = 0; i < acc.unused.n; i++) {
+        vec_push(b->cx->arena, &b->j->adapter_unused, acc.unused.at[i]);
+    }
+    vec_push(b->cx->arena, &b->j->steps, st);
+    b->at = next;
+    return RT_OK;
+}
+
+/* Find each merged tensor among the outputs, for the report. */
+static void link_merged(builder *b)
+{
+    for (size_t i = 0; i < b->j->merged.n; i++) {
+        for (size_t t = 0; t < b->j->plan.tensors.n; t++) {
+            if (strcmp(b->j->plan.tensors.at[t].name, b->j->merged.at[i].target) == 0) {
+                b->j->merged.at[i].tensor = t;
+            }
+        }
+    }
+}
+
+rt_status job_merge(context *cx, const job_options *opt, const char *base,
+                    const char *adapter, job **out)
+{
+    builder b;
+    const char *file, *config_path = NULL;
+    value *found = NULL;
+    TRY(builder_start(cx, opt, &b));
+    TRY(builder_open(&b, base));
+    TRY(find_adapter(&b, adapter, &file));
+    TRY(checkpoint_open(cx, file, &b.j->adapter));
+    stage *terms = stage_of_inventory(cx, &b.j->plan, b.j->adapter->inv);
+    const mapping *m = pick_merge(&b, terms, NULL);
+    for (size_t i = 0; m == NULL && i < b.n_merges; i++) {
+        TRY(config_load(cx, b.merges[i]->layout[RIGHT], b.j->adapter->dir, &found,
+                        &config_path));
+        m = found != NULL ? pick_merge(&b, terms, found) : NULL;
+    }
+    if (m == NULL) {
+        diag *dg = diag_report(cx->diags, SEV_ERROR, "no-merge-rules", NOWHERE,
+                               "no merge rules know the names of %s", file);
+        if (terms->tensors.n > 0) {
+            diag_note(dg, "the first is %s", terms->tensors.at[0].name);
+        }
+        diag_help(
+            dg,
+            "name the rules with --rules; an adapter holds lora_A and lora_B tensors");
+        return RT_MISMATCH;
+    }
+    TRY(config_load(cx, m->layout[RIGHT], b.j->adapter->dir, &found, &config_path));
+    const char *to = opt->to != NULL ? opt->to : b.layout;
+    TRY(builder_walk(&b, m->layout[LEFT]));
+    TRY(add_adapter(&b, terms, m, adapter_config(&b, found),
+                    config_path != NULL ? config_path : "--set"));
+    TRY(builder_walk(&b, to));
+    TRY(builder_finish(&b));
+    link_merged(&b);
+    *out = b.j;
+    return RT_OK;
+}

@@ -1,0 +1,222 @@
+/* job/source.c -- rule files, the source with its configs, and what it is. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "job/build.h"
+
+/* ---- rules --------------------------------------------------------------------- */
+
+static rt_status load_rules(builder *b)
+{
+    VEC(const mapping *) families = {0}, merges = {0};
+    const mapping *const *all;
+    size_t n;
+    VEC(const mapping *) given = {0};
+    for (size_t i = 0; i < b->opt->n_rules; i++) {
+        const mapping *m;
+        TRY(mapping_load(b->cx, b->opt->rules[i], &m));
+        vec_push(b->cx->arena, &given, m);
+    }
+    TRY(mapping_all(b->cx, &all, &n));
+    for (size_t i = 0; i < given.n; i++) {
+        if (given.at[i]->is_merge) {
+            vec_push(b->cx->arena, &merges, given.at[i]);
+        } else {
+            vec_push(b->cx->arena, &families, given.at[i]);
+        }
+    }
+    /* A given family stands for all others between its two layouts. */
+    for (size_t i = 0; i < n; i++) {
+        bool shadowed = false;
+        for (size_t k = 0; k < given.n; k++) {
+            const mapping *g = given.at[k], *o = all[i];
+            shadowed = shadowed ||
+                       (g->is_merge == o->is_merge &&
+                        (o->is_merge || (strcmp(g->layout[0], o->layout[0]) == 0 &&
+                                         strcmp(g->layout[1], o->layout[1]) == 0)));
+        }
+        if (shadowed) {
+            continue;
+        }
+        if (all[i]->is_merge) {
+            vec_push(b->cx->arena, &merges, all[i]);
+        } else {
+            vec_push(b->cx->arena, &families, all[i]);
+        }
+    }
+    b->all = families.at;
+    b->n_all = families.n;
+    b->merges = merges.at;
+    b->n_merges = merges.n;
+    return RT_OK;
+}
+
+/* ---- configs ------------------------------------------------------------------- */
+
+static rt_status load_config(builder *b, const char *layout, const char *dir)
+{
+    found_config f = {.layout = layout};
+    if (config_of(&b->configs, layout) != NULL) {
+        return RT_OK;
+    }
+    TRY(config_load(b->cx, layout, dir, &f.record, &f.path));
+    if (f.record != NULL) {
+        vec_push(b->cx->arena, &b->configs, f);
+    }
+    return RT_OK;
+}
+
+static rt_status load_configs(builder *b, const char *dir)
+{
+    for (size_t i = 0; i < b->n_all; i++) {
+        TRY(load_config(b, b->all[i]->layout[LEFT], dir));
+        TRY(load_config(b, b->all[i]->layout[RIGHT], dir));
+    }
+    return RT_OK;
+}
+
+/* --config_path: which layout it belongs to is told by its file name. */
+static rt_status load_given_config(builder *b)
+{
+    if (b->opt->config_path == NULL) {
+        return RT_OK;
+    }
+    found_config f = {.path = b->opt->config_path};
+    TRY(config_load_file(b->cx, f.path, &f.record));
+    for (size_t i = 0; i < b->n_all; i++) {
+        for (unsigned side = 0; side < 2; side++) {
+            if (strcmp(config_file_name(b->all[i]->layout[side]), path_base(f.path)) ==
+                0) {
+                f.layout = b->all[i]->layout[side];
+            }
+        }
+    }
+    if (f.layout == NULL) {
+        diag *dg = diag_report(b->cx->diags, SEV_ERROR, "config-name", NOWHERE,
+                               "%s is the config file of no layout", f.path);
+        diag_help(dg, "its name tells the layout: config.json, model_config.yaml, "
+                      "lit_config.json");
+        return RT_USAGE;
+    }
+    vec_push(b->cx->arena, &b->configs, f);
+    return RT_OK;
+}
+
+/* ---- the named model ----------------------------------------------------------- */
+
+static const char *text_field(const value *record, const char *key)
+{
+    const value *v = value_get(record, key);
+    return v != NULL && v->kind == V_STRING && v->s[0] != '\0' ? v->s : NULL;
+}
+
+/* The first of these that names a row: given, config fields, the directory. */
+static const char *find_name(builder *b, const checkpoint *ck)
+{
+    const char *candidates[8];
+    size_t n = 0;
+    candidates[n++] = b->opt->model_name;
+    candidates[n++] = text_field(b->opt->set, "name");
+    for (size_t i = 0; i < b->configs.n && n + 2 < 8; i++) {
+        candidates[n++] = text_field(b->configs.at[i].record, "name");
+        candidates[n++] = text_field(b->configs.at[i].record, "_name_or_path");
+    }
+    candidates[n++] = path_base(ck->given);
+    if (b->opt->model_name != NULL) {
+        n = 1; /* what the user says is not overruled */
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t r = 0; candidates[i] != NULL && r < b->n_rows; r++) {
+            if (models_find(b->rows, b->n_rows, b->rows[r].layout, candidates[i]) !=
+                NULL) {
+                return candidates[i];
+            }
+        }
+    }
+    return b->opt->model_name;
+}
+
+/* ---- opening ------------------------------------------------------------------- */
+
+static rt_status open_kept(builder *b, const char *dir)
+{
+    const char *path = path_join(b->cx->arena, dir, "retensor-kept.safetensors");
+    const char *facts = path_join(b->cx->arena, dir, "retensor-kept.json");
+    if (file_exists(path)) {
+        checkpoint *ck;
+        TRY(checkpoint_open(b->cx, path, &ck));
+        b->j->set_aside = stage_of_inventory(b->cx, &b->j->plan, ck->inv);
+    }
+    if (file_exists(facts)) {
+        char *text;
+        size_t n;
+        const char *why = "it cannot be read";
+        value *v = NULL;
+        if (file_read(b->cx->arena, facts, 1 << 26, &text, &n) == 0) {
+            v = json_parse(b->cx->arena, text, n, &why);
+        }
+        const value *stored = value_get(v, "stored");
+        if (v == NULL) {
+            diag_report(b->cx->diags, SEV_ERROR, "bad-file", NOWHERE, "%s: %s", facts,
+                        why);
+            return RT_FILE;
+        }
+        for (size_t i = 0;
+             stored != NULL && stored->kind == V_LIST && i < stored->items.n; i++) {
+            if (stored->items.at[i]->kind == V_STRING) {
+                vec_push(b->cx->arena, &b->j->was_stored, stored->items.at[i]->s);
+            }
+        }
+    }
+    return RT_OK;
+}
+
+rt_status builder_open(builder *b, const char *path)
+{
+    TRY(checkpoint_open(b->cx, path, &b->j->src));
+    const checkpoint *ck = b->j->src;
+    for (size_t i = 0; i < ck->inv->notes.n; i++) {
+        builder_note(b, ck->inv->notes.at[i]);
+    }
+    if (ck->chosen_because != NULL) {
+        builder_note(b, ck->chosen_because);
+    }
+    TRY(load_given_config(b));
+    TRY(load_configs(b, ck->dir));
+    TRY(models_load(b->cx, &b->rows, &b->n_rows));
+    TRY(open_kept(b, ck->dir));
+    b->ev = (evidence){.all = b->all,
+                       .n_all = b->n_all,
+                       .configs = &b->configs,
+                       .rows = b->rows,
+                       .n_rows = b->n_rows};
+    b->ev.model_name = find_name(b, ck);
+    b->j->first = stage_of_inventory(b->cx, &b->j->plan, ck->inv);
+    b->at = b->j->first;
+    b->layout = b->opt->from;
+    if (b->layout == NULL) {
+        TRY(detect_layout(b->cx, &b->ev, b->at, &b->layout, &b->j->because));
+    }
+    b->j->from = b->layout;
+    const found_config *f = config_of(&b->configs, b->layout);
+    b->config = f != NULL ? f->record : NULL;
+    b->config_path = f != NULL ? f->path : NULL;
+    if (b->config == NULL && b->ev.model_name != NULL) {
+        const model_row *row =
+            models_find(b->rows, b->n_rows, b->layout, b->ev.model_name);
+        if (row != NULL) {
+            b->config = value_copy(b->cx->arena, row->fields);
+            b->config_path =
+                arena_printf(b->cx->arena, "the named model %s", row->name);
+            b->j->row_name = row->name;
+        }
+    }
+    return RT_OK;
+}
+
+rt_status builder_start(context *cx, const job_options *opt, builder *b)
+{
+    *b = (builder){.cx = cx, .opt = opt, .j = NEW(cx->arena, job)};
+    return load_rules(b);
+}

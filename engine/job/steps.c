@@ -1,0 +1,135 @@
+/* job/steps.c -- from layout to layout: one mapping applied after another. */
+#include <string.h>
+
+#include "job/build.h"
+#include "mapping/names.h"
+
+void builder_note(builder *b, const char *text)
+{
+    vec_push(b->cx->arena, &b->j->notes, text);
+}
+
+/* What goes wrong from here on is kept in the job, so that an audit can show the rest.
+ */
+void builder_keep_status(builder *b, rt_status status)
+{
+    if (b->j->status == RT_OK) {
+        b->j->status = status;
+    }
+}
+
+/* ---- one step ------------------------------------------------------------------ */
+
+/* Heads that are stored although tied: the way back is to store them again. */
+static void note_stored(builder *b, const job_step *st)
+{
+    for (size_t i = 0; i < st->m->ties.n; i++) {
+        const map_tie *tie = &st->m->ties.at[i];
+        bool absent = false;
+        for (size_t k = 0; k < st->acc->ties.n; k++) {
+            absent = absent || (st->acc->ties.at[k].tie == tie &&
+                                st->acc->ties.at[k].made_from_other);
+        }
+        const value *flag =
+            tie->by != NULL ? values_eval(b->cx, st->v, tie->by, NULL, NULL) : NULL;
+        if (tie->side != st->from || absent || flag == NULL || !value_truth(flag)) {
+            continue;
+        }
+        for (size_t r = 0; r < st->m->rules.n; r++) {
+            const map_rule *rule = &st->m->rules.at[r];
+            const map_name *n = &rule->tensors[st->from].at[0].name;
+            if (strcmp(rule->name, tie->rule) != 0 || rule->tensors[st->from].n == 0) {
+                continue;
+            }
+            for (size_t t = 0; t < b->at->tensors.n; t++) {
+                int64_t *numbers = NEW_N(b->cx->arena, int64_t, rule->captures.n + 1);
+                const char **words =
+                    NEW_N(b->cx->arena, const char *, rule->captures.n + 1);
+                if (name_match(b->cx->arena, st->m, n, st->v->choice, rule->captures.at,
+                               b->at->tensors.at[t].name, numbers, words)) {
+                    vec_push(b->cx->arena, &b->j->stored, b->at->tensors.at[t].name);
+                }
+            }
+            break; /* the first alternative is the weight */
+        }
+    }
+}
+
+static rt_status convert_config(builder *b, job_step *st, const char *final)
+{
+    const unsigned to_side = 1 - st->from;
+    const char *to = st->m->layout[to_side];
+    const found_config *carried = config_of(&b->configs, to);
+    config_request req = {.carried = carried != NULL ? carried->record : NULL};
+    const bool is_final = strcmp(to, final) == 0;
+    if (is_final && b->ev.model_name != NULL) {
+        const model_row *row = models_find(b->rows, b->n_rows, to, b->ev.model_name);
+        if (row != NULL) {
+            req.row = row->fields;
+            req.row_name = row->name;
+            b->j->row_name = row->name;
+        }
+    }
+    req.set = is_final && b->j->adapter == NULL ? b->opt->set : NULL;
+    const rt_status status = config_convert(b->cx, st->v, to_side, &req, &st->config);
+    b->config = status == RT_OK ? st->config->record : NULL;
+    b->config_path = arena_printf(b->cx->arena, "made by %s", st->m->name);
+    return status;
+}
+
+static rt_status step_to(builder *b, const char *to, const char *final)
+{
+    job_step st = {0};
+    const char *because = NULL;
+    TRY(detect_family(b->cx, &b->ev, b->at, b->layout, to, b->config, &st.m, &because));
+    if (b->j->because == NULL || b->j->steps.n == 0) {
+        b->j->because =
+            arena_printf(b->cx->arena, "family %s by %s", st.m->name, because);
+    }
+    mapping_side(st.m, b->layout, &st.from);
+    rt_status status =
+        values_read(b->cx, st.m, st.from, b->config, b->config_path, &st.v);
+    if (st.v == NULL) {
+        return status;
+    }
+    builder_keep_status(b, status);
+    memcpy(&st.v->who, &b->at, sizeof st.v->who); /* has_tensor takes a plain pointer */
+    st.v->has_tensor = stage_has;
+    stage *next = NULL;
+    status = stage_apply(b->cx, b->at, st.v, b->j->set_aside, &next, &st.acc);
+    builder_keep_status(b, status);
+    builder_keep_status(b, account_report(b->cx, st.acc));
+    if (b->config != NULL) {
+        builder_keep_status(b, values_demand(b->cx, st.v));
+    }
+    if (status == RT_OK) {
+        note_stored(b, &st);
+        builder_keep_status(b, convert_config(b, &st, final));
+        for (size_t i = 0; i < st.acc->kept.n; i++) {
+            vec_push(b->cx->arena, &b->j->kept, st.acc->kept.at[i]);
+        }
+    }
+    vec_push(b->cx->arena, &b->j->steps, st);
+    if (next == NULL) {
+        return b->j->status;
+    }
+    b->at = next;
+    b->layout = to;
+    return RT_OK;
+}
+
+rt_status builder_walk(builder *b, const char *to)
+{
+    while (strcmp(b->layout, to) != 0) {
+        const char *next = next_layout(b->cx->arena, &b->ev, b->layout, to);
+        if (next == NULL) {
+            diag *dg =
+                diag_report(b->cx->diags, SEV_ERROR, "no-way", NOWHERE,
+                            "no rules lead from layout '%s' to '%s'", b->layout, to);
+            diag_help(dg, "`retensor families` lists the layouts");
+            return RT_USAGE;
+        }
+        TRY(step_to(b, next, to));
+    }
+    return RT_OK;
+}

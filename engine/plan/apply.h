@@ -1,0 +1,49 @@
+/* plan/apply.h -- one mapping being applied to a stage: what its parts share. */
+#ifndef RT_PLAN_APPLY_H
+#define RT_PLAN_APPLY_H
+
+#include "mapping/cuts.h"
+#include "plan/claim.h"
+
+enum { MAX_PIECES = 1 << 20 };
+
+typedef struct made_tensor {
+    plan_tensor t;
+    size_t order; /* position of its first source: outputs follow the input's order */
+} made_tensor;
+
+typedef struct applier {
+    context *cx;
+    const mapping *m;
+    unsigned from, to;
+    const stage *in, *kept;
+    values *v;
+    claims claims;
+    account *acc;
+    VEC(made_tensor) made;
+    rt_status worst;
+} applier;
+
+/* A template with its atoms in numbers, and the captures that only its side's names
+ * have. */
+typedef struct placed {
+    const map_tensor *t;
+    int64_t shape[RT_MAX_RANK * 2];
+    unsigned rank;
+    cut_list cuts;
+} placed;
+
+/* Make the target tensor of template `at` for the captures in x->numbers (fill.c). */
+void fill_target(applier *ap, const instance *x, const placed *src, const placed *at,
+                 const odometer *src_own, const odometer *dst_own);
+/* Parts and replicas of the read side that have no partner: drops, kept, conditions. */
+void account_one_sided(applier *ap, const instance *x, const placed *src);
+
+/* Tensors that no instance makes (leftover.c): `rest`, the side-car, constants. */
+void apply_rest(applier *ap);
+void apply_kept(applier *ap);
+void apply_constants(applier *ap);
+/* Constants of the side that is read are claimed, and must be that constant. */
+void claim_constants(applier *ap);
+
+#endif

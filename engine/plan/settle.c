@@ -1,0 +1,250 @@
+/* plan/settle.c -- the sizes and parts of one update, from the shapes of its tensors.
+ */
+#include <string.h>
+
+#include "grammar/parse.h"
+#include "plan/update.h"
+
+/* ---- sizes of one instance ----------------------------------------------------- */
+
+/* A dim's size as k + coefficient * (the one unknown axis); false when it is no such
+ * form. */
+typedef struct linear {
+    int64_t k, coefficient;
+    uint32_t axis; /* NO_AXIS: no unknown */
+} linear;
+
+static bool dim_linear(const map_dim *d, const int64_t *size, const bool *part_on,
+                       linear *out);
+
+static bool body_linear(const map_dim *const *kids, size_t n, const int64_t *size,
+                        const bool *part_on, linear *out)
+{
+    *out = (linear){1, 0, NO_AXIS};
+    for (size_t i = 0; i < n; i++) {
+        linear x;
+        if (!dim_linear(kids[i], size, part_on, &x)) {
+            return false;
+        }
+        if (x.axis != NO_AXIS && out->axis != NO_AXIS) {
+            return false;
+        }
+        if (x.axis != NO_AXIS) {
+            *out = (linear){out->k * x.k, out->k * x.coefficient, x.axis};
+        } else {
+            out->k *= x.k;
+            out->coefficient *= x.k;
+        }
+    }
+    return true;
+}
+
+static bool dim_linear(const map_dim *d, const int64_t *size, const bool *part_on,
+                       linear *out)
+{
+    switch (d->kind) {
+    case DIM_INT: *out = (linear){1, 0, NO_AXIS}; return true;
+    case DIM_AXIS:
+        *out = size[d->axis] != SIZE_UNKNOWN ? (linear){size[d->axis], 0, NO_AXIS}
+                                             : (linear){0, 1, d->axis};
+        return true;
+    case DIM_PRODUCT: return body_linear(d->kids.at, d->kids.n, size, part_on, out);
+    case DIM_SUM: break;
+    }
+    *out = (linear){0, 0, NO_AXIS};
+    for (size_t i = 0; i < d->parts.n; i++) {
+        linear x;
+        if (part_on != NULL && !part_on[d->parts.at[i].id]) {
+            continue;
+        }
+        if (!dim_linear(d->parts.at[i].body, size, part_on, &x) ||
+            (x.axis != NO_AXIS && out->axis != NO_AXIS && x.axis != out->axis)) {
+            return false;
+        }
+        out->k += x.k;
+        out->coefficient += x.coefficient;
+        out->axis = x.axis != NO_AXIS ? x.axis : out->axis;
+    }
+    return true;
+}
+
+/* One tensor's shape tells at most one axis for each dim.  1: learned, 0: nothing new,
+ * -1: contradiction. */
+static int solve_tensor(const map_dims *d, const plan_tensor *t, const bool *part_on,
+                        int64_t *size)
+{
+    int learned = 0;
+    if (d->all.n != t->rank) {
+        return -1;
+    }
+    for (size_t i = 0; i < d->all.n; i++) {
+        linear x;
+        if (!dim_linear(d->all.at[i], size, part_on, &x)) {
+            continue;
+        }
+        const int64_t rest = (int64_t)t->shape[i] - x.k;
+        if (x.axis == NO_AXIS) {
+            if (rest != 0) {
+                return -1;
+            }
+        } else if (x.coefficient == 0 || rest % x.coefficient != 0 || rest < 0) {
+            return -1;
+        } else {
+            size[x.axis] = rest / x.coefficient;
+            learned = 1;
+        }
+    }
+    return learned;
+}
+
+/* ---- an instance --------------------------------------------------------------- */
+
+static bool sizes_fit(attempt *x, const plan_tensor *target)
+{
+    for (int again = 1; again != 0;) {
+        again = solve_tensor(x->target_dims, target, x->part_on, x->size);
+        for (size_t f = 0; again >= 0 && f < x->n_factors; f++) {
+            const int one =
+                solve_tensor(x->factor_as[f]->dims, x->factor[f], x->part_on, x->size);
+            again = one < 0 ? one : again | one;
+        }
+        if (again < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *show_shape(context *cx, const plan_tensor *t)
+{
+    buf b = {.arena = cx->arena};
+    for (unsigned i = 0; i < t->rank; i++) {
+        buf_printf(&b, "%s%llu", i > 0 ? ", " : "", (unsigned long long)t->shape[i]);
+    }
+    return arena_printf(cx->arena, "[%s]", buf_str(&b));
+}
+
+static void report_misfit(merger *g, const attempt *x, const plan_tensor *target)
+{
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-shape", x->u->at,
+                           "the adapter's shapes do not fit %s by rule '%s'",
+                           target->name, x->u->name);
+    diag_note(dg, "%s is %s", target->name, show_shape(g->cx, target));
+    for (size_t f = 0; f < x->n_factors; f++) {
+        diag_note(dg, "%s is %s", x->factor_name[f], show_shape(g->cx, x->factor[f]));
+    }
+    for (uint32_t a = 0; a < g->m->axes.n; a++) {
+        if (g->v->size[a] != SIZE_UNKNOWN && g->v->size_from[a] != NULL) {
+            diag_note(dg, "%s = %lld (%s)", g->m->axes.at[a].name,
+                      (long long)g->v->size[a], g->v->size_from[a]);
+        }
+    }
+    diag_help(
+        dg, "is it the adapter of another base model, or has it another rank or other "
+            "parts than its config says?");
+}
+
+/* ---- which parts are there ----------------------------------------------------- */
+
+/* The conditions on the parts of an update; parts with the same condition share it. */
+typedef struct conditions {
+    unsigned n;
+    const char *text[MAX_CASES];
+    int holds[MAX_CASES]; /* 1, 0, or -1: the config does not tell */
+    int *of_part;         /* by part id: index above, or -1: always there */
+} conditions;
+
+static void add_conditions(merger *g, const attempt *x, const map_dim *d, conditions *c)
+{
+    for (size_t i = 0; i < d->kids.n; i++) {
+        add_conditions(g, x, d->kids.at[i], c);
+    }
+    for (size_t i = 0; i < d->parts.n; i++) {
+        const map_part *part = &d->parts.at[i];
+        add_conditions(g, x, part->body, c);
+        c->of_part[part->id] = -1;
+        if (part->when == NULL) {
+            continue;
+        }
+        buf text = {.arena = g->cx->arena};
+        expr_print(&text, part->when);
+        unsigned at = 0;
+        while (at < c->n && strcmp(c->text[at], buf_str(&text)) != 0) {
+            at++;
+        }
+        if (at == c->n && c->n < MAX_CASES) {
+            const binding b = {x->u->captures.at, x->numbers, x->words,
+                               x->u->captures.n};
+            const value *is = values_eval(g->cx, g->v, part->when, &b, NULL);
+            c->text[c->n] = buf_str(&text);
+            c->holds[c->n++] = is != NULL ? value_truth(is) : -1;
+        }
+        c->of_part[part->id] = (int)at;
+    }
+}
+
+static conditions conditions_of(merger *g, const attempt *x)
+{
+    conditions c = {.of_part = NEW_N(g->cx->arena, int, x->u->n_parts + 1)};
+    for (size_t i = 0; i < x->u->target.dims->all.n; i++) {
+        add_conditions(g, x, x->u->target.dims->all.at[i], &c);
+    }
+    for (size_t f = 0; f < x->n_factors; f++) {
+        for (size_t i = 0; i < x->factor_as[f]->dims->all.n; i++) {
+            add_conditions(g, x, x->factor_as[f]->dims->all.at[i], &c);
+        }
+    }
+    return c;
+}
+
+/* Try one answer to all conditions: bit k of `set` for condition k. */
+static bool set_fits(merger *g, attempt *x, const plan_tensor *target,
+                     const conditions *c, unsigned set)
+{
+    for (uint32_t i = 0; i < x->u->n_parts; i++) {
+        x->part_on[i] = c->of_part[i] < 0 || (set >> c->of_part[i] & 1u) != 0;
+    }
+    memcpy(x->size, g->v->size, g->m->axes.n * sizeof *x->size);
+    return sizes_fit(x, target);
+}
+
+static void report_parts(merger *g, const attempt *x, const conditions *c,
+                         unsigned n_fits)
+{
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-parts", x->u->at,
+                           "%u choices of parts fit the shapes of %s", n_fits,
+                           x->factor_name[0]);
+    for (unsigned k = 0; k < c->n; k++) {
+        if (c->holds[k] < 0) {
+            diag_note(dg, "the adapter's config does not tell '%s'", c->text[k]);
+        }
+    }
+    diag_help(
+        dg,
+        "say them with --set, for example --set lora_query=true --set lora_key=false");
+}
+
+bool settle_parts(merger *g, attempt *x, const plan_tensor *target)
+{
+    const conditions c = conditions_of(g, x);
+    unsigned n_fits = 0, fit = 0;
+    x->part_on = NEW_N(g->cx->arena, bool, x->u->n_parts + 1);
+    x->size = NEW_N(g->cx->arena, int64_t, g->m->axes.n + 1);
+    for (unsigned set = 0; set < 1u << c.n; set++) {
+        bool possible = true;
+        for (unsigned k = 0; k < c.n; k++) {
+            possible =
+                possible && (c.holds[k] < 0 || c.holds[k] == (int)(set >> k & 1u));
+        }
+        if (possible && set_fits(g, x, target, &c, set)) {
+            n_fits++;
+            fit = set;
+        }
+    }
+    if (n_fits == 0) {
+        report_misfit(g, x, target);
+    } else if (n_fits > 1) {
+        report_parts(g, x, &c, n_fits);
+    }
+    return n_fits == 1 && set_fits(g, x, target, &c, fit);
+}
