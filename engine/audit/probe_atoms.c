@@ -130,8 +130,8 @@ static void add_tensor(context *cx, const values *v, const expected *e, uint32_t
     } while (slow_next(&choice));
 }
 
-atom_index *atoms_of(context *cx, const values *v, const expected_list *list,
-                     const bool *skip)
+atom_index *atom_index_of(context *cx, const values *v, const expected_list *list,
+                          const bool *skip)
 {
     atom_index *x = NEW(cx->arena, atom_index);
     x->by_key = strmap_new(cx->arena);

@@ -23,8 +23,8 @@ typedef struct atom_table {
 } atom_table;
 
 typedef struct atom_index atom_index;
-atom_index *atoms_of(context *cx, const values *v, const expected_list *list,
-                     const bool *skip);
+atom_index *atom_index_of(context *cx, const values *v, const expected_list *list,
+                          const bool *skip);
 
 /* Visit every element of a tensor: its position, and the place of its atom in the index
  * of the other side (NULL: no such atom there) with its labels. */

@@ -1,7 +1,5 @@
 #include "audit/rule_tests.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "audit/expected.h"
@@ -9,8 +7,6 @@
 #include "config/convert.h"
 #include "grammar/parse.h"
 #include "plan/stage.h"
-
-enum { MAX_LINES = 16 }; /* of complaints below one failing test */
 
 /* ---- what a test says ------------------------------------------------------------ */
 
@@ -297,27 +293,6 @@ static void provoke(test_run *r)
 /* ---- all of a file ----------------------------------------------------------------
  */
 
-/* The complaints of a test as notes of its failure. */
-static void note_complaints(context *cx, diag *dg, const diags *d)
-{
-    char *text = NULL;
-    size_t n_bytes = 0;
-    FILE *f = open_memstream(&text, &n_bytes);
-    if (f == NULL) {
-        return;
-    }
-    diags_print_text(d, f, false);
-    if (fclose(f) == 0) {
-        const char *line = arena_strdup(cx->arena, text);
-        for (unsigned n = 0; *line != '\0' && n < MAX_LINES; n++) {
-            const size_t n_line = strcspn(line, "\n");
-            diag_note(dg, "%.*s", (int)n_line, line);
-            line += n_line + (line[n_line] != '\0');
-        }
-    }
-    free(text);
-}
-
 size_t rule_tests_run(context *cx, const mapping *m)
 {
     size_t n_failed = 0;
@@ -341,7 +316,7 @@ size_t rule_tests_run(context *cx, const mapping *m)
         for (size_t k = 0; k < r.failures.n; k++) {
             diag_note(dg, "%s", r.failures.at[k]);
         }
-        note_complaints(cx, dg, r.cx.diags);
+        note_complaints(cx->arena, dg, r.cx.diags);
     }
     return n_failed;
 }

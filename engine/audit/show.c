@@ -1,5 +1,7 @@
 #include "audit/show.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -69,6 +71,27 @@ void show_names(buf *out, const char *indent, const char *const *names, size_t n
     if (n_folded > max) {
         buf_printf(out, "%sand %zu more\n", indent, n_folded - max);
     }
+}
+
+void note_complaints(arena *a, diag *dg, const diags *d)
+{
+    enum { MAX_LINES = 16 };
+    char *text = NULL;
+    size_t n_bytes = 0;
+    FILE *f = open_memstream(&text, &n_bytes);
+    if (f == NULL) {
+        return;
+    }
+    diags_print_text(d, f, false);
+    if (fclose(f) == 0) {
+        const char *line = arena_strdup(a, text);
+        for (unsigned n = 0; *line != '\0' && n < MAX_LINES; n++) {
+            const size_t n_line = strcspn(line, "\n");
+            diag_note(dg, "%.*s", (int)n_line, line);
+            line += n_line + (line[n_line] != '\0');
+        }
+    }
+    free(text);
 }
 
 void put_text(arena *a, value *record, const char *key, const char *text)

@@ -20,6 +20,9 @@ const char *show_place(arena *a, where at); /* "llama.rules:12", "" for no place
 void show_names(buf *out, const char *indent, const char *const *names, size_t n,
                 size_t max);
 
+/* The complaints that a test collected, line by line, as notes of its failure. */
+void note_complaints(arena *a, diag *dg, const diags *d);
+
 void put_text(arena *a, value *record, const char *key,
               const char *text); /* NULL: null */
 void put_count(arena *a, value *record, const char *key, uint64_t n);

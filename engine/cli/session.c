@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/pool.h"
 #include "cli/signals.h"
@@ -75,7 +76,8 @@ run_options session_run(const session *s)
         .shard_bytes = o->shard_bytes,
         .force = o->force,
         .sync = !o->no_sync,
-        .exec = {.threads =
+        .exec = {.kernels = getenv("RETENSOR_KERNELS"),
+                 .threads =
                      o->threads != 0 ? (unsigned)o->threads : pool_default_threads(),
                  .memory_bytes = session_memory(s),
                  .cancel = signals_flag()},

@@ -204,8 +204,8 @@ rt_status build_set(builder *b)
     return RT_OK;
 }
 
-/* A carried config is whole: what it leaves out, its own framework fills; defaults are for a config
- * that is made from nothing. */
+/* A carried config is whole: what it leaves out, its own framework fills; defaults are
+ * for a config that is made from nothing. */
 rt_status build_defaults(builder *b)
 {
     conversion *c = &b->c;

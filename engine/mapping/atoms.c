@@ -65,7 +65,8 @@ static bool times_dim(arena *a, atom_list *list, const map_dim *d)
     return true;
 }
 
-bool atoms_of(arena *a, const map_tensor *t, const map_capture *captures, atom_list *out)
+bool atoms_of(arena *a, const map_tensor *t, const map_capture *captures,
+              atom_list *out)
 {
     atom x = {.tensor = t};
     atom_list list = {0};
@@ -185,9 +186,12 @@ static bool check_axis_twice(check *ck, const map_rule *r, const atom *x)
             diag *dg = complain(ck, "axis-twice", x->tensor->dims->at,
                                 "axis `%s` stands twice in %s of rule `%s`", name,
                                 atom_labels_shown(ck->a, x), r->name);
-            diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
-            diag_help(dg, "another axis of equal size needs a name of its own: `axis %s2 = %s`",
-                      name, name);
+            diag_note(dg, "its axes are %s",
+                      atom_axes_shown(ck->a, ck->m, r->captures.at, x));
+            diag_help(
+                dg,
+                "another axis of equal size needs a name of its own: `axis %s2 = %s`",
+                name, name);
             return false;
         }
     }
@@ -219,7 +223,8 @@ static bool check_atom_twice(check *ck, const map_rule *r, const atom_list *list
                                 "%s stands twice on one side of rule `%s`",
                                 atom_labels_shown(ck->a, y), r->name);
             diag_label(dg, x->tensor->at, "here too");
-            diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
+            diag_note(dg, "its axes are %s",
+                      atom_axes_shown(ck->a, ck->m, r->captures.at, x));
             diag_help(dg, "give the two different labels");
             return false;
         }
@@ -236,32 +241,25 @@ static bool is_written_only(const map_rule *r, unsigned side)
 /* Atoms of one side; false when something is wrong within the side already. */
 static bool side_atoms(check *ck, const map_rule *r, unsigned side, atom_list *out)
 {
-    const size_t n = r->tensors[side].n;
     bool good = true;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < r->tensors[side].n; i++) {
         const map_tensor *t = &r->tensors[side].at[i];
-        if (n > 1 && t->label == NULL) {
-            diag *dg = complain(ck, "label-missing", t->at,
-                                "rule `%s` has %zu tensors on this side, and this one has no "
-                                "label",
-                                r->name, n);
-            diag_help(dg, "name the part that each tensor is: `NAME q: [..]`");
-            good = false;
-        }
         if (!atoms_of(ck->a, t, r->captures.at, out)) {
-            complain(ck, "bad-dim", t->dims->at, "the sums multiply out to more than %d parts",
-                     MAX_ATOMS);
+            complain(ck, "bad-dim", t->dims->at,
+                     "the sums multiply out to more than %d parts", MAX_ATOMS);
             return false;
         }
     }
     for (size_t i = 0; good && i < out->n; i++) {
-        good = check_label_twice(ck, r, &out->at[i]) && check_axis_twice(ck, r, &out->at[i]);
+        good = check_label_twice(ck, r, &out->at[i]) &&
+               check_axis_twice(ck, r, &out->at[i]);
     }
     /* what is only written may hold the same elements twice */
     return good && (is_written_only(r, side) || check_atom_twice(ck, r, out));
 }
 
-static void leave_one_sided(check *ck, const map_rule *r, unsigned side, atom_list *list)
+static void leave_one_sided(check *ck, const map_rule *r, unsigned side,
+                            atom_list *list)
 {
     for (size_t p = 0; p < r->one_sided.n; p++) {
         const map_one_sided *o = &r->one_sided.at[p];
@@ -275,8 +273,9 @@ static void leave_one_sided(check *ck, const map_rule *r, unsigned side, atom_li
             }
         }
         if (n == list->n && r->tensors[side].n > 0) {
-            diag *dg = complain(ck, "label-missing", o->at, "rule `%s` has no part `%s` on %s",
-                                r->name, o->label, side_shown(ck->m, side));
+            diag *dg =
+                complain(ck, "label-missing", o->at, "rule `%s` has no part `%s` on %s",
+                         r->name, o->label, side_shown(ck->m, side));
             diag_label(dg, r->tensors[side].at[0].dims->at, "its dims");
         }
         list->n = n;
@@ -294,7 +293,8 @@ static bool is_in(const atom *x, const atom_list *list)
 }
 
 /* Axes of x that y lacks, as text; NULL: none. */
-static const char *extra_axes(check *ck, const map_rule *r, const atom *x, const atom *y)
+static const char *extra_axes(check *ck, const map_rule *r, const atom *x,
+                              const atom *y)
 {
     buf b = {.arena = ck->a};
     for (size_t i = 0; i < x->axes.n; i++) {
@@ -317,8 +317,8 @@ static void complain_axes(check *ck, const map_rule *r, const atom *x, const ato
     for (unsigned s = LEFT; s <= RIGHT; s++) {
         diag_note(dg, "%s: %s%s%s%s", side_shown(ck->m, s),
                   atom_axes_shown(ck->a, ck->m, r->captures.at, both[s]),
-                  more[s] != NULL ? " (only here: " : "", more[s] != NULL ? more[s] : "",
-                  more[s] != NULL ? ")" : "");
+                  more[s] != NULL ? " (only here: " : "",
+                  more[s] != NULL ? more[s] : "", more[s] != NULL ? ")" : "");
     }
     for (size_t i = 0; i < r->captures.n; i++) {
         const map_capture *c = &r->captures.at[i];
@@ -326,32 +326,35 @@ static void complain_axes(check *ck, const map_rule *r, const atom *x, const ato
             c->axis != NO_AXIS ? c->axis : (ATOM_CAPTURE | (uint32_t)i);
         if (atom_has_axis(x, axis) != atom_has_axis(y, axis)) {
             diag_help(dg,
-                      "`{%s}` in a name is an axis too: it must stand on both sides; one text "
+                      "`{%s}` in a name is an axis too: it must stand on both sides; "
+                      "one text "
                       "for the whole checkpoint is a `choice`",
                       c->name);
             return;
         }
     }
-    diag_help(dg, "axes are equal by name, not by size: write the same ones on both sides");
+    diag_help(dg,
+              "axes are equal by name, not by size: write the same ones on both sides");
 }
 
 static void complain_alone(check *ck, const map_rule *r, const atom *x, unsigned side)
 {
-    diag *dg = complain(ck, "atoms-differ", x->tensor->at,
-                        "%s of rule `%s` stands on %s only", atom_labels_shown(ck->a, x),
-                        r->name, side_shown(ck->m, side));
+    diag *dg =
+        complain(ck, "atoms-differ", x->tensor->at, "%s of rule `%s` stands on %s only",
+                 atom_labels_shown(ck->a, x), r->name, side_shown(ck->m, side));
     diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
     if (x->labels.n > 0) {
-        diag_help(dg,
-                  "write the part on %s too, or declare it: `only %s %s because \"...\"`",
-                  side_shown(ck->m, 1 - side), side_shown(ck->m, side), x->labels.at[0]);
+        diag_help(
+            dg, "write the part on %s too, or declare it: `only %s %s because \"...\"`",
+            side_shown(ck->m, 1 - side), side_shown(ck->m, side), x->labels.at[0]);
     } else {
         diag_help(dg, "label the parts on both sides");
     }
 }
 
 /* An atom with the labels of x that has no partner of its own among `taken`. */
-static const atom *namesake(const atom *x, const atom_list *among, const atom_list *taken)
+static const atom *namesake(const atom *x, const atom_list *among,
+                            const atom_list *taken)
 {
     for (size_t i = 0; i < among->n; i++) {
         if (atom_same_labels(x, &among->at[i]) && !is_in(&among->at[i], taken)) {

@@ -108,8 +108,8 @@ static bool is_removed(const origin *from, const char *name)
     return false;
 }
 
-void walk_list(check *ck, const item_list *list, const block_scope *b, const origin *from,
-               item_visit visit)
+void walk_list(check *ck, const item_list *list, const block_scope *b,
+               const origin *from, item_visit visit)
 {
     for (size_t i = 0; i < list->n; i++) {
         const item *it = list->at[i];
@@ -136,29 +136,35 @@ void walk_items(check *ck, item_visit visit)
 /* ---- the passes -------------------------------------------------------------- */
 
 /* Rules in merge files and updates in families: the one mistake of kind. */
-static void check_kind(check *ck, const item *it, const block_scope *b, const origin *from)
+static void check_kind(check *ck, const item *it, const block_scope *b,
+                       const origin *from)
 {
     (void)b;
     (void)from;
-    const bool of_family =
-        it->kind == ITEM_RULE || it->kind == ITEM_MAKE || it->kind == ITEM_TIE ||
-        it->kind == ITEM_REST || it->kind == ITEM_CONFIG_REST || it->kind == ITEM_TABLE;
+    const bool of_family = it->kind == ITEM_RULE || it->kind == ITEM_MAKE ||
+                           it->kind == ITEM_TIE || it->kind == ITEM_REST ||
+                           it->kind == ITEM_CONFIG_REST || it->kind == ITEM_TABLE;
     const bool of_merge = it->kind == ITEM_UPDATE || it->kind == ITEM_EACH;
     if (ck->m->is_merge && of_family) {
-        diag *dg = complain(ck, "wrong-kind", it->at, "a merge file changes the base by "
-                                                      "updates; this line belongs into a "
-                                                      "family");
-        diag_help(dg, "write `name: base T [..] += adapter A [..]`, or begin the file with "
-                      "`family`");
-    } else if (!ck->m->is_merge && of_merge) {
         diag *dg = complain(ck, "wrong-kind", it->at,
-                            "a family relates two layouts by rules; updates belong into a "
-                            "merge file");
-        diag_help(dg, "write `name: A [..] <-> B [..]`, or begin the file with `merge`");
+                            "a merge file changes the base by "
+                            "updates; this line belongs into a "
+                            "family");
+        diag_help(dg,
+                  "write `name: base T [..] += adapter A [..]`, or begin the file with "
+                  "`family`");
+    } else if (!ck->m->is_merge && of_merge) {
+        diag *dg =
+            complain(ck, "wrong-kind", it->at,
+                     "a family relates two layouts by rules; updates belong into a "
+                     "merge file");
+        diag_help(dg,
+                  "write `name: A [..] <-> B [..]`, or begin the file with `merge`");
     }
 }
 
-static void gather_lines(check *ck, const item *it, const block_scope *b, const origin *from)
+static void gather_lines(check *ck, const item *it, const block_scope *b,
+                         const origin *from)
 {
     mapping *m = ck->m;
     (void)b;
@@ -186,7 +192,8 @@ static void gather_lines(check *ck, const item *it, const block_scope *b, const 
     }
 }
 
-static void check_tie(check *ck, const item *it, const block_scope *b, const origin *from)
+static void check_tie(check *ck, const item *it, const block_scope *b,
+                      const origin *from)
 {
     (void)b;
     (void)from;
@@ -199,8 +206,8 @@ static void check_tie(check *ck, const item *it, const block_scope *b, const ori
     const char *const both[2] = {ti->rule, ti->to};
     for (size_t i = 0; i < 2; i++) {
         if (!strmap_has(ck->rules, both[i])) {
-            diag *dg = complain(ck, "unknown-rule", it->at, "there is no rule `%s` to tie",
-                                both[i]);
+            diag *dg = complain(ck, "unknown-rule", it->at,
+                                "there is no rule `%s` to tie", both[i]);
             help_near(dg, both[i], ck->rules);
             good = false;
         }
@@ -209,8 +216,9 @@ static void check_tie(check *ck, const item *it, const block_scope *b, const ori
         const name_scope scope = {0};
         const unsigned sides = expr_check(ck, ti->by, &scope);
         if (sides != 1u << tie.side && sides != 3u) {
-            complain(ck, "two-sides", ti->by->at, "the flag of a tie on `%s` must be a field "
-                                                  "of `%s`",
+            complain(ck, "two-sides", ti->by->at,
+                     "the flag of a tie on `%s` must be a field "
+                     "of `%s`",
                      ti->side, ti->side);
             good = false;
         }
@@ -241,15 +249,13 @@ static bool begin(check *ck, context *cx, const ast_file *file)
     ck->names = strmap_new(a);
     ck->rules = strmap_new(a);
     if (file->kind == FILE_FRAGMENT) {
-        diag *dg = complain(ck, "no-header", file->at,
-                            "the file has no `family` or `merge` line, so its sides are "
-                            "unknown");
-        diag_help(dg, "begin it with `family NAME : hf <-> lit`, or `include` it in a file "
-                      "that has a header");
-        return false;
-    }
-    if (!m->is_merge && strcmp(m->layout[LEFT], m->layout[RIGHT]) == 0) {
-        complain(ck, "sides-differ", file->at, "both sides are called `%s`", m->layout[LEFT]);
+        diag *dg =
+            complain(ck, "no-header", file->at,
+                     "the file has no `family` or `merge` line, so its sides are "
+                     "unknown");
+        diag_help(dg,
+                  "begin it with `family NAME : hf <-> lit`, or `include` it in a file "
+                  "that has a header");
         return false;
     }
     return true;
@@ -265,7 +271,7 @@ rt_status mapping_check_with(context *cx, const ast_file *file, const item_list 
         reuse_take(&ck, more);
     }
     /* without a used file everything that it declares would be missed */
-    if (begun && n_errors(&ck) == before) {
+    if (begun && !ck.incomplete) {
         walk_items(&ck, check_kind);
         declare_all(&ck);
         walk_items(&ck, gather_lines);

@@ -10,11 +10,11 @@
 #include "mapping/mapping.h"
 
 /* Copy one VEC to another of the same element type but another (anonymous) struct. */
-#define VEC_SET(to, from)                                                                \
-    do {                                                                                 \
-        (to).at = (from).at;                                                             \
-        (to).n = (from).n;                                                               \
-        (to).cap = (from).n;                                                             \
+#define VEC_SET(to, from)                                                              \
+    do {                                                                               \
+        (to).at = (from).at;                                                           \
+        (to).n = (from).n;                                                             \
+        (to).cap = (from).n;                                                           \
     } while (0)
 
 typedef VEC(map_capture) capture_list;
@@ -23,7 +23,7 @@ typedef VEC(map_capture) capture_list;
 typedef struct origin {
     const struct origin *up; /* NULL: the file that is checked */
     const ast_file *file;
-    const strmap *without;   /* names that the use line removes, or NULL */
+    const strmap *without; /* names that the use line removes, or NULL */
     unsigned depth; /* `use` lines on the way: 0 for the file and what it includes */
     unsigned layer; /* `use` and `include` lines on the way */
 } origin;
@@ -47,6 +47,7 @@ typedef struct check {
     mapping *m;
     const ast_file *file;
     taken_list items; /* without use, include; blocks are walked by walk_items */
+    bool incomplete;  /* a used or included file could not be taken */
     strmap *lets;     /* name -> index in let_items */
     VEC(const let_item *) let_items;
     VEC(int) root_side; /* by choice id: the side of a choice of roots, else -1 */
@@ -54,8 +55,8 @@ typedef struct check {
     VEC(where) name_at;
     strmap *rules; /* rule and update names -> index in rule_at */
     VEC(where) rule_at;
-    strmap *said;  /* complaints made, to say each once */
-    diags *muted;  /* where repetitions go */
+    strmap *said; /* complaints made, to say each once */
+    diags *muted; /* where repetitions go */
 } check;
 
 #define MAX_CAPTURES 32 /* of one rule */
@@ -67,12 +68,14 @@ typedef struct rule_scope {
     bool in_each; /* `{m}` continues the path capture of the `each` line */
 } rule_scope;
 
-typedef void (*item_visit)(check *ck, const item *it, const block_scope *b, const origin *from);
-/* Every item that no `without` removes, blocks opened; `b` is NULL outside of blocks. */
+typedef void (*item_visit)(check *ck, const item *it, const block_scope *b,
+                           const origin *from);
+/* Every item that no `without` removes, blocks opened; `b` is NULL outside of blocks.
+ */
 void walk_items(check *ck, item_visit visit);
 /* The same for a list of items of one block or `each`. */
-void walk_list(check *ck, const item_list *list, const block_scope *b, const origin *from,
-               item_visit visit);
+void walk_list(check *ck, const item_list *list, const block_scope *b,
+               const origin *from, item_visit visit);
 
 diag *complain(check *ck, const char *slug, where at, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -105,12 +108,13 @@ typedef struct name_scope {
     bool both;                    /* may read both sides (merge: both are there) */
     bool fields;                  /* bare names are fields (`detect`) */
 } name_scope;
-/* Check every name of an expression; the result has bit 0 (LEFT) and bit 1 (RIGHT) for the
- * sides whose fields it names.  Both sides at once are reported here. */
+/* Check every name of an expression; the result has bit 0 (LEFT) and bit 1 (RIGHT) for
+ * the sides whose fields it names.  Both sides at once are reported here. */
 unsigned expr_check(check *ck, const expr *e, const name_scope *scope);
 /* The sides that an expression names, without complaints. */
 unsigned expr_sides(const check *ck, const expr *e);
-bool expr_same(const expr *x, const expr *y); /* as written, places apart; NULLs are equal */
+bool expr_same(const expr *x,
+               const expr *y); /* as written, places apart; NULLs are equal */
 bool template_same(const template *x, const template *y);
 /* The number that a constant expression is. */
 bool expr_constant(const expr *e, double *out);
@@ -133,10 +137,10 @@ typedef struct full_template {
     size_t n_picks; /* product of the holes' alternatives; 1 without holes */
 } full_template;
 typedef struct pick { /* one combination of alternatives of a template */
-    const char *text;  /* joined, without a leading dot; NULL without holes */
-    bool is_bias;      /* its last component is `bias` */
+    const char *text; /* joined, without a leading dot; NULL without holes */
+    bool is_bias;     /* its last component is `bias` */
     bool optional;
-    const expr *when;  /* of the holes that have one, or NULL */
+    const expr *when; /* of the holes that have one, or NULL */
 } pick;
 void template_full(check *ck, const block_scope *b, unsigned side, const template *t,
                    full_template *out);
@@ -144,9 +148,11 @@ void template_pick(check *ck, const full_template *t, size_t k, pick *out);
 /* The name under combination k; captures are added to the scope. */
 void template_name(check *ck, rule_scope *scope, const full_template *t, size_t k,
                    map_name *out);
-/* Once all names of a rule are read, tell each of its captures whether it is a number. */
+/* Once all names of a rule are read, tell each of its captures whether it is a number.
+ */
 void name_settle(const rule_scope *scope, map_name *name);
-/* Guards of the blocks, then `when`s of the rule; names are checked against the scope. */
+/* Guards of the blocks, then `when`s of the rule; names are checked against the scope.
+ */
 void guards_gather(check *ck, const rule_scope *scope, const block_scope *b,
                    const expr *when, const expr *also, expr_list *out);
 
@@ -158,15 +164,16 @@ typedef struct tensor_set {
 } tensor_set;
 void set_add(check *ck, tensor_set *set, const block_scope *b, const tensor_ref *ref,
              unsigned side);
-/* Alternatives run in parallel: all names of a rule have as many, and the k-th of each is
- * there under the same conditions.  False: reported. */
+/* Alternatives run in parallel: all names of a rule have as many, and the k-th of each
+ * is there under the same conditions.  False: reported. */
 bool set_parallel(check *ck, const tensor_set *set);
 /* Tensor i of the set under combination k. */
 void set_tensor(check *ck, rule_scope *scope, const tensor_set *set, size_t i, size_t k,
                 map_tensor *out);
 
 /* Resolve dims; `only_out` keeps batch and O of a linear map (a bias). */
-const map_dims *dims_resolve(check *ck, rule_scope *scope, const dims *d, bool only_out);
+const map_dims *dims_resolve(check *ck, rule_scope *scope, const dims *d,
+                             bool only_out);
 void dims_declare(check *ck, const dims *d); /* add the axes that it names */
 /* Check guards of labels and labels of sums, over all tensors of a rule. */
 void parts_check(check *ck, const rule_scope *scope, const map_tensor *const *tensors,
@@ -184,24 +191,26 @@ typedef struct atom {
 typedef VEC(atom) atom_list;
 
 /* Append the atoms of a tensor; false when they are too many to be meant. */
-bool atoms_of(arena *a, const map_tensor *t, const map_capture *captures, atom_list *out);
+bool atoms_of(arena *a, const map_tensor *t, const map_capture *captures,
+              atom_list *out);
 bool atom_same_labels(const atom *x, const atom *y);
 bool atom_same_axes(const atom *x, const atom *y);
 bool atom_has_axis(const atom *x, uint32_t axis);
 const char *atom_axes_shown(arena *a, const mapping *m, const map_capture *captures,
                             const atom *x);
 const char *atom_labels_shown(arena *a, const atom *x); /* "part 'k'", "the tensor" */
-const char *atom_axis_name(const mapping *m, const map_capture *captures, uint32_t axis);
+const char *atom_axis_name(const mapping *m, const map_capture *captures,
+                           uint32_t axis);
 /* The bijection test; reports. */
 void atoms_check(check *ck, const map_rule *r);
 
 /* ---- the rest ---------------------------------------------------------------- */
-void update_check(check *ck, const map_update *u);     /* factors.c */
-void overlap_check(check *ck);                         /* overlap.c */
+void update_check(check *ck, const map_update *u); /* factors.c */
+void overlap_check(check *ck);                     /* overlap.c */
 bool guards_exclude(arena *a, const mapping *m, const map_capture *captures, size_t n,
-                    const expr_list *x, const expr_list *y); /* guards.c */
+                    const expr_list *x, const expr_list *y);  /* guards.c */
 void op_resolve(check *ck, const rule_item *ri, map_rule *r); /* op.c */
-void class_compute(map_rule *r);                       /* class.c */
-void config_check(check *ck);                          /* config_lines.c */
+void class_compute(map_rule *r);                              /* class.c */
+void config_check(check *ck);                                 /* config_lines.c */
 
 #endif

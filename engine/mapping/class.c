@@ -20,7 +20,8 @@ static exactness op_class(const map_rule *r)
     if (!power_of_two || adds) {
         return ROUNDING;
     }
-    /* a shift of the exponent: exact unless it runs out of range; times one is nothing */
+    /* a shift of the exponent: exact unless it runs out of range; times one is nothing
+     */
     return exponent == 1 && r->mul > 0 ? EXACT : EXACT_IF;
 }
 
@@ -44,7 +45,8 @@ void class_compute(map_rule *r)
         }
         for (size_t i = 0; i < r->tensors[read].n; i++) {
             /* replicas are compared, then one is taken */
-            c = weaker(c, r->tensors[read].at[i].same_in != UINT32_MAX ? EXACT_IF : EXACT);
+            c = weaker(c,
+                       r->tensors[read].at[i].same_in != UINT32_MAX ? EXACT_IF : EXACT);
         }
         r->class_of[read] = c;
     }

@@ -8,16 +8,20 @@ static const name_scope plain = {0};
 /* A path of one side: `hf.x`, `hf.x[l]`; false: reported. */
 static bool check_field(check *ck, const expr *e, unsigned *side)
 {
+    const size_t before = n_errors(ck);
     const unsigned sides = expr_check(ck, e, &plain);
     const expr *p = e;
+    if (n_errors(ck) != before) {
+        return false;
+    }
     while (p->kind == EXPR_INDEX) {
         p = p->kid.at[0];
     }
     if (p->kind != EXPR_PATH || sides == 0 || sides == 3u) {
         diag *dg = complain(ck, "no-field", e->at, "`%s` is no field of a config",
                             expr_shown(ck->a, e));
-        diag_help(dg, "fields are written `%s.NAME` or `%s.NAME`", side_shown(ck->m, LEFT),
-                  side_shown(ck->m, RIGHT));
+        diag_help(dg, "fields are written `%s.NAME` or `%s.NAME`",
+                  side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
         return false;
     }
     *side = sides - 1;
@@ -33,17 +37,7 @@ static void check_when(check *ck, const expr *e)
 
 static void check_field_line(check *ck, const field_item *f)
 {
-    static const char *const types[] = {"any",  "bool",   "float", "int",
-                                        "list", "record", "string"};
     unsigned side;
-    bool known = f->type == NULL;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        known = known || strcmp(f->type, types[i]) == 0;
-    }
-    if (!known) {
-        diag *dg = complain(ck, "unknown-type", f->path->at, "there is no type `%s`", f->type);
-        diag_help(dg, "types are int float bool string list record any");
-    }
     if (check_field(ck, f->path, &side) && f->absent != NULL) {
         const unsigned of = expr_check(ck, f->absent, &plain);
         if (of != 0 && of != 3u && of != 1u << side) {
@@ -75,17 +69,20 @@ static void check_equation(check *ck, const equation_item *e)
     const unsigned right = expr_check(ck, e->right, &plain);
     check_when(ck, e->when);
     if (left == 0 && right == 0) {
-        complain(ck, "no-field", e->left->at, "the equation names no field of a config");
+        complain(ck, "no-field", e->left->at,
+                 "the equation names no field of a config");
     }
 }
 
-/* ---- tables ---------------------------------------------------------------------------- */
+/* ---- tables
+ * ---------------------------------------------------------------------------- */
 
 /* Names in a pattern that mean nothing else are variables of the row. */
 static void gather_vars(check *ck, const expr *e, strmap *vars)
 {
     if (e->kind == EXPR_PATH && strchr(e->s, '.') == NULL &&
-        !strmap_has(ck->m->axis_by_name, e->s) && !strmap_has(ck->m->value_by_name, e->s)) {
+        !strmap_has(ck->m->axis_by_name, e->s) &&
+        !strmap_has(ck->m->value_by_name, e->s)) {
         strmap_set(vars, e->s, 1);
     }
     for (size_t i = 0; i < e->kid.n; i++) {
@@ -103,7 +100,8 @@ static void gather_pattern(check *ck, const pattern *p, strmap *vars)
     }
 }
 
-static void check_row(check *ck, const table_item *t, const table_row *row, unsigned n_left)
+static void check_row(check *ck, const table_item *t, const table_row *row,
+                      unsigned n_left)
 {
     strmap *vars = strmap_new(ck->a);
     for (size_t i = 0; i < row->left.n; i++) {
@@ -121,8 +119,8 @@ static void check_row(check *ck, const table_item *t, const table_row *row, unsi
     if ((row->left.n != n_left && row->left.n > 0) ||
         (row->right.n != n_right && row->right.n > 0)) {
         complain(ck, "row-width", row->at,
-                 "the row has %zu and %zu patterns, the table %u and %u columns", row->left.n,
-                 row->right.n, n_left, n_right);
+                 "the row has %zu and %zu patterns, the table %u and %u columns",
+                 row->left.n, row->right.n, n_left, n_right);
     }
 }
 
@@ -154,7 +152,8 @@ static void check_table(check *ck, const table_item *t)
     }
 }
 
-/* ---- the pass ----------------------------------------------------------------------------- */
+/* ---- the pass
+ * ----------------------------------------------------------------------------- */
 
 static void check_detect(check *ck, const item *it)
 {
@@ -166,7 +165,8 @@ static void check_detect(check *ck, const item *it)
     }
 }
 
-static void check_line(check *ck, const item *it, const block_scope *b, const origin *from)
+static void check_line(check *ck, const item *it, const block_scope *b,
+                       const origin *from)
 {
     unsigned side;
     (void)b;

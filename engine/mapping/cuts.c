@@ -189,8 +189,8 @@ bool dims_cuts(arena *a, const map_dims *d, const char *label, const int64_t *si
     return true;
 }
 
-bool tensor_cuts(arena *a, const map_tensor *t, const int64_t *size, const bool *part_on,
-                 int64_t *shape, unsigned *rank, cut_list *out)
+bool tensor_cuts(arena *a, const map_tensor *t, const int64_t *size,
+                 const bool *part_on, int64_t *shape, unsigned *rank, cut_list *out)
 {
     return dims_cuts(a, t->dims, t->label, size, part_on, shape, rank, out);
 }

@@ -8,7 +8,7 @@
 
 #include "mapping/mapping.h"
 
-#define CUT_MAX_AXES 12
+#define CUT_MAX_AXES   12
 #define CUT_MAX_LABELS 6
 
 typedef struct cut {
@@ -22,11 +22,11 @@ typedef struct cut {
 
 typedef VEC(cut) cut_list;
 
-/* Shape (one number for each dim) and cuts of `t`.  `size[axis]` is the size of each prime
- * axis (> = 0); `part_on[part id]` false leaves a guarded part out (NULL: all are there).
- * Returns false on overflow or when a limit above is exceeded. */
-bool tensor_cuts(arena *a, const map_tensor *t, const int64_t *size, const bool *part_on,
-                 int64_t *shape, unsigned *rank, cut_list *out);
+/* Shape (one number for each dim) and cuts of `t`.  `size[axis]` is the size of each
+ * prime axis (> = 0); `part_on[part id]` false leaves a guarded part out (NULL: all are
+ * there). Returns false on overflow or when a limit above is exceeded. */
+bool tensor_cuts(arena *a, const map_tensor *t, const int64_t *size,
+                 const bool *part_on, int64_t *shape, unsigned *rank, cut_list *out);
 /* The same for dims alone (merge, `const`). */
 bool dims_cuts(arena *a, const map_dims *d, const char *label, const int64_t *size,
                const bool *part_on, int64_t *shape, unsigned *rank, cut_list *out);

@@ -70,7 +70,8 @@ static void declare_choice(check *ck, const let_item *li, where at)
     vec_push(ck->a, &ck->root_side, root_side);
 }
 
-static void declare_name(check *ck, const item *it, const block_scope *b, const origin *from)
+static void declare_name(check *ck, const item *it, const block_scope *b,
+                         const origin *from)
 {
     (void)b;
     (void)from;
@@ -108,8 +109,9 @@ static void declare_rule_name(check *ck, const char *name, where at)
     if (strmap_get(ck->rules, name, &i)) {
         diag *dg = complain(ck, "rule-twice", at, "there are two rules `%s`", name);
         diag_label(dg, ck->rule_at.at[i], "first here");
-        diag_help(dg, "rename one; to replace a rule of a used file write `use ... without "
-                      "%s`",
+        diag_help(dg,
+                  "rename one; to replace a rule of a used file write `use ... without "
+                  "%s`",
                   name);
         return;
     }
@@ -175,7 +177,8 @@ static bool expand_axis(expansion *x, uint32_t id);
 static bool expand_product(expansion *x, const expr *e, uint32_t into)
 {
     if (e->kind == EXPR_BINARY) {
-        return expand_product(x, e->kid.at[0], into) && expand_product(x, e->kid.at[1], into);
+        return expand_product(x, e->kid.at[0], into) &&
+               expand_product(x, e->kid.at[1], into);
     }
     check *ck = x->ck;
     const uint32_t id = mapping_axis(ck->m, e->s);
@@ -225,9 +228,10 @@ static bool expand_axis(expansion *x, uint32_t id)
 
 /* ---- what the lines say -------------------------------------------------------- */
 
-/* Sort the expressions of an axis or value line into both sides and the side-free one. */
-static void define(check *ck, const define_item *d, const expr *skip, const expr *read[2],
-                   const expr **is)
+/* Sort the expressions of an axis or value line into both sides and the side-free one.
+ */
+static void define(check *ck, const define_item *d, const expr *skip,
+                   const expr *read[2], const expr **is)
 {
     const name_scope scope = {0};
     for (size_t i = 0; i < d->is.n; i++) {
@@ -238,10 +242,10 @@ static void define(check *ck, const define_item *d, const expr *skip, const expr
         const unsigned sides = expr_check(ck, e, &scope);
         const expr **to = sides == 0 ? is : sides == 1 ? &read[LEFT] : &read[RIGHT];
         if (sides != 3u && *to != NULL) {
-            diag *dg = complain(ck, "defined-twice", e->at,
-                                "`%s` has two expressions %s%s", d->name,
-                                sides == 0 ? "that name no side" : "for ",
-                                sides == 0 ? "" : side_shown(ck->m, sides - 1));
+            diag *dg =
+                complain(ck, "defined-twice", e->at, "`%s` has two expressions %s%s",
+                         d->name, sides == 0 ? "that name no side" : "for ",
+                         sides == 0 ? "" : side_shown(ck->m, sides - 1));
             diag_label(dg, (*to)->at, "the other one");
             diag_help(dg, "join them by `??` or a condition");
         } else if (sides != 3u) {
@@ -273,7 +277,8 @@ static void define_item_names(check *ck, const item *it, const block_scope *b,
         map_axis *ax = &ck->m->axes.at[id];
         const expr *product = composite_of(ck, d);
         define(ck, d, product, ax->read, &ax->size);
-    } else if (it->kind == ITEM_VALUE && strmap_get(ck->m->value_by_name, d->name, &id) &&
+    } else if (it->kind == ITEM_VALUE &&
+               strmap_get(ck->m->value_by_name, d->name, &id) &&
                same_place(ck->m->values.at[id].at, it->at)) {
         map_value *v = &ck->m->values.at[id];
         define(ck, d, NULL, v->read, &v->is);
@@ -347,7 +352,8 @@ static void find_cycles(check *ck)
 
 /* ---- the pass ------------------------------------------------------------------- */
 
-static void declare_dims(check *ck, const item *it, const block_scope *b, const origin *from)
+static void declare_dims(check *ck, const item *it, const block_scope *b,
+                         const origin *from)
 {
     switch ((int)it->kind) {
     case ITEM_RULE:

@@ -60,13 +60,6 @@ static const map_dim *resolve_axis(check *ck, const dim *d)
 
 static void resolve_part(check *ck, rule_scope *scope, const dim_part *p, map_dim *into)
 {
-    for (size_t i = 0; i < into->parts.n; i++) {
-        if (strcmp(into->parts.at[i].label, p->label) == 0) {
-            diag *dg = complain(ck, "label-twice", p->at,
-                                "label `%s` stands twice in one sum", p->label);
-            diag_label(dg, into->parts.at[i].at, "first here");
-        }
-    }
     map_part mp = {.at = p->at, .label = p->label, .when = p->when};
     mp.id = scope->n_parts++;
     mp.body = resolve(ck, scope, p->body);
@@ -93,8 +86,9 @@ static const map_dim *resolve(check *ck, rule_scope *scope, const dim *d)
     map_dim *md = NEW(ck->a, map_dim);
     *md = (map_dim){.kind = d->kind, .at = d->at, .axis = NO_AXIS};
     if (d->kind == DIM_INT && d->size != 1) {
-        diag *dg = complain(ck, "bad-dim", d->at, "only 1 can stand as a number in dims");
-        diag_help(dg, "give the size a name: `axis two = %lld`", (long long)d->size);
+        diag *dg =
+            complain(ck, "bad-dim", d->at, "only 1 can stand as a number in dims");
+        diag_help(dg, "give the size a name: `axis NAME = %lld`", (long long)d->size);
     }
     for (size_t i = 0; i < d->kids.n; i++) {
         add_kid(ck, md, resolve(ck, scope, d->kids.at[i]));
@@ -105,7 +99,8 @@ static const map_dim *resolve(check *ck, rule_scope *scope, const dim *d)
     return md;
 }
 
-static void resolve_list(check *ck, rule_scope *scope, const dim_list *list, map_dims *into)
+static void resolve_list(check *ck, rule_scope *scope, const dim_list *list,
+                         map_dims *into)
 {
     for (size_t i = 0; i < list->n; i++) {
         vec_push(ck->a, &into->all, resolve(ck, scope, list->at[i]));
@@ -146,10 +141,11 @@ static void add_use(check *ck, label_uses *uses, const char *label, const expr *
     for (size_t i = 0; i < uses->n; i++) {
         const label_use *u = &uses->at[i];
         if (strcmp(u->label, label) == 0 && !expr_same(u->when, when)) {
-            diag *dg = complain(ck, "guard-one-side", at,
-                                "label `%s` has a condition here that it lacks elsewhere in "
-                                "the rule",
-                                label);
+            diag *dg =
+                complain(ck, "guard-one-side", at,
+                         "label `%s` has a condition here that it lacks elsewhere in "
+                         "the rule",
+                         label);
             diag_label(dg, u->at, "the other place");
             diag_help(dg, "write the same `when` wherever the label stands");
             return;

@@ -9,7 +9,8 @@ static bool too_many(check *ck, const full_template *t)
 {
     if (t->n_picks > MAX_PICKS) {
         complain(ck, "alternatives-differ", t->at,
-                 "the holes of this name multiply out to more than %d names", MAX_PICKS);
+                 "the holes of this name multiply out to more than %d names",
+                 MAX_PICKS);
         return true;
     }
     return false;
@@ -45,10 +46,11 @@ bool set_parallel(check *ck, const tensor_set *set)
             template_pick(ck, x, k, &p);
             template_pick(ck, y, k, &q);
             if (p.optional != q.optional || !expr_same(p.when, q.when)) {
-                diag *dg = complain(ck, "guard-one-side", y->at,
-                                    "alternative `%s` is there under other conditions than "
-                                    "`%s` of the same rule",
-                                    q.text, p.text);
+                diag *dg =
+                    complain(ck, "guard-one-side", y->at,
+                             "alternative `%s` is there under other conditions than "
+                             "`%s` of the same rule",
+                             q.text, p.text);
                 diag_label(dg, x->at, "the other name");
                 diag_help(dg, "write the same `?` or `when` in both names");
                 return false;
@@ -80,8 +82,9 @@ void set_tensor(check *ck, rule_scope *scope, const tensor_set *set, size_t i, s
             return;
         }
     }
-    complain(ck, "unknown-name", ref->at, "`same in {%s}`: the name has no capture `{%s}`",
-             ref->same_in, ref->same_in);
+    complain(ck, "unknown-name", ref->at,
+             "`same in {%s}`: the name has no capture `{%s}`", ref->same_in,
+             ref->same_in);
 }
 
 static void add_one_sided(check *ck, const rule_item *ri, map_rule *r)
@@ -103,20 +106,9 @@ static void add_one_sided(check *ck, const rule_item *ri, map_rule *r)
     }
 }
 
-static void check_roles(check *ck, const tensor_set *set)
-{
-    for (size_t i = 0; i < set->refs.n; i++) {
-        if (set->refs.at[i]->role != NULL) {
-            complain(ck, "wrong-kind", set->refs.at[i]->at,
-                     "`%s` stands before tensors of merge files only",
-                     set->refs.at[i]->role);
-        }
-    }
-}
-
 /* The rule under combination k; false when it can't be built. */
-static bool build_rule(check *ck, const item *it, const block_scope *b, const tensor_set *set,
-                       size_t k)
+static bool build_rule(check *ck, const item *it, const block_scope *b,
+                       const tensor_set *set, size_t k)
 {
     const rule_item *ri = &it->u.rule;
     rule_scope scope = {0};
@@ -136,7 +128,8 @@ static bool build_rule(check *ck, const item *it, const block_scope *b, const te
     }
     const map_tensor **all = NEW_N(ck->a, const map_tensor *, set->refs.n + 1);
     for (size_t i = 0; i < set->refs.n; i++) {
-        all[i] = i < ri->left.n ? &r.tensors[LEFT].at[i] : &r.tensors[RIGHT].at[i - ri->left.n];
+        all[i] = i < ri->left.n ? &r.tensors[LEFT].at[i]
+                                : &r.tensors[RIGHT].at[i - ri->left.n];
     }
     for (unsigned side = LEFT; side <= RIGHT; side++) {
         for (size_t i = 0; i < r.tensors[side].n; i++) {
@@ -169,7 +162,6 @@ static void expand_rule(check *ck, const item *it, const block_scope *b)
     for (size_t i = 0; i < ri->right.n; i++) {
         set_add(ck, &set, b, &ri->right.at[i], RIGHT);
     }
-    check_roles(ck, &set);
     if (!set_parallel(ck, &set)) {
         return;
     }
@@ -180,7 +172,8 @@ static void expand_rule(check *ck, const item *it, const block_scope *b)
     }
 }
 
-/* ---- drops and makes -------------------------------------------------------------- */
+/* ---- drops and makes --------------------------------------------------------------
+ */
 
 void expand_drop(check *ck, const item *it, const block_scope *b)
 {
@@ -213,9 +206,11 @@ static void check_made_captures(check *ck, const map_make *mk)
     for (size_t i = 0; i < mk->captures.n; i++) {
         const map_capture *c = &mk->captures.at[i];
         if (c->axis == NO_AXIS && c->hi == NULL) {
-            diag *dg = complain(ck, "unbound-capture", mk->name.at,
-                                "nothing says for which `{%s}` the tensor is made", c->name);
-            diag_help(dg, "declare an axis `%s`, or write `{%s in 0..N}`", c->name, c->name);
+            diag *dg =
+                complain(ck, "unbound-capture", mk->name.at,
+                         "nothing says for which `{%s}` the tensor is made", c->name);
+            diag_help(dg, "declare an axis `%s`, or write `{%s in 0..N}`", c->name,
+                      c->name);
         }
     }
 }
@@ -238,7 +233,8 @@ static void expand_make(check *ck, const item *it, const block_scope *b)
         name_settle(&scope, &mk.name);
         mk.dims = dims_resolve(ck, &scope, mi->dims, p.is_bias);
         if (!expr_constant(mi->value, &mk.value)) {
-            complain(ck, "not-constant", mi->value->at, "a constant tensor holds a number");
+            complain(ck, "not-constant", mi->value->at,
+                     "a constant tensor holds a number");
         }
         expr_list guards = {0};
         guards_gather(ck, &scope, b, NULL, p.when, &guards);
@@ -249,7 +245,8 @@ static void expand_make(check *ck, const item *it, const block_scope *b)
     }
 }
 
-static void expand_item(check *ck, const item *it, const block_scope *b, const origin *from)
+static void expand_item(check *ck, const item *it, const block_scope *b,
+                        const origin *from)
 {
     (void)from;
     switch ((int)it->kind) {

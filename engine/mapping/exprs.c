@@ -47,9 +47,10 @@ bool expr_same(const expr *x, const expr *y)
 
 static bool segment_same(const segment *x, const segment *y)
 {
-    if (x->kind != y->kind || !text_same(x->text, y->text) || !text_same(x->name, y->name) ||
-        x->shift != y->shift || x->width != y->width || x->alts.n != y->alts.n ||
-        !expr_same(x->lo, y->lo) || !expr_same(x->hi, y->hi)) {
+    if (x->kind != y->kind || !text_same(x->text, y->text) ||
+        !text_same(x->name, y->name) || x->shift != y->shift || x->width != y->width ||
+        x->alts.n != y->alts.n || !expr_same(x->lo, y->lo) ||
+        !expr_same(x->hi, y->hi)) {
         return false;
     }
     for (size_t i = 0; i < x->alts.n; i++) {
@@ -142,19 +143,23 @@ static bool is_capture(const name_scope *scope, const char *name)
 static bool is_text_choice(const check *ck, const char *name)
 {
     uint64_t id;
-    return strmap_get(ck->m->choice_by_name, name, &id) && !ck->m->choices.at[id].of_roots;
+    return strmap_get(ck->m->choice_by_name, name, &id) &&
+           !ck->m->choices.at[id].of_roots;
 }
 
-static void complain_name(check *ck, const expr *e, const name_scope *scope, bool dotted)
+static void complain_name(check *ck, const expr *e, const name_scope *scope,
+                          bool dotted)
 {
     strmap *known = strmap_new(ck->a);
-    const strmap *const maps[3] = {ck->m->axis_by_name, ck->m->value_by_name, scope->vars};
+    const strmap *const maps[3] = {ck->m->axis_by_name, ck->m->value_by_name,
+                                   scope->vars};
     for (size_t k = 0; k < 3 && !dotted; k++) {
         for (size_t i = 0; maps[k] != NULL && i < strmap_count(maps[k]); i++) {
             strmap_set(known, strmap_key(maps[k], i), 1);
         }
     }
-    for (size_t i = 0; !dotted && scope->captures != NULL && i < scope->captures->n; i++) {
+    for (size_t i = 0; !dotted && scope->captures != NULL && i < scope->captures->n;
+         i++) {
         strmap_set(known, scope->captures->at[i].name, 1);
     }
     if (!dotted) {
@@ -165,8 +170,9 @@ static void complain_name(check *ck, const expr *e, const name_scope *scope, boo
     }
     const size_t n = strcspn(e->s, ".");
     const char *first = arena_strndup(ck->a, e->s, n);
-    diag *dg = complain(ck, "unknown-name", e->at, "`%s` is neither a side nor a choice of "
-                                                   "config roots",
+    diag *dg = complain(ck, "unknown-name", e->at,
+                        "`%s` is neither a side nor a choice of "
+                        "config roots",
                         first);
     diag_help(dg, "fields are written `%s.NAME` or `%s.NAME`", side_shown(ck->m, LEFT),
               side_shown(ck->m, RIGHT));
@@ -180,9 +186,9 @@ static unsigned check_path(check *ck, const expr *e, const name_scope *scope)
     const int side = path_side(ck, e->s);
     if (side >= 0) {
         if (scope->guard && !ck->m->is_merge) {
-            diag *dg = complain(ck, "guard-side", e->at,
-                                "a guard can't read `%s`: it must hold in both directions",
-                                e->s);
+            diag *dg = complain(
+                ck, "guard-side", e->at,
+                "a guard can't read `%s`: it must hold in both directions", e->s);
             diag_help(dg, "declare `value NAME = %s.EXPR = %s.EXPR` and name it here",
                       side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
         }
@@ -202,22 +208,24 @@ static void check_regex(check *ck, const expr *e)
 {
     const char *why;
     size_t at_byte;
-    if (regex_new(ck->a, e->s, e->flags != NULL ? e->flags : "", &why, &at_byte) == NULL) {
-        complain(ck, "bad-regex", e->at, "the regular expression is wrong at byte %zu: %s",
-                 at_byte, why);
+    if (regex_new(ck->a, e->s, e->flags != NULL ? e->flags : "", &why, &at_byte) ==
+        NULL) {
+        complain(ck, "bad-regex", e->at,
+                 "the regular expression is wrong at byte %zu: %s", at_byte, why);
     }
 }
 
 static void check_call(check *ck, const expr *e)
 {
-    static const char *const known[] = {"ceil",  "len", "lookup", "lower",
-                                        "max",   "min", "sqrt"};
+    static const char *const known[] = {"ceil", "len", "lookup", "lower",
+                                        "max",  "min", "sqrt"};
     strmap *names = strmap_new(ck->a);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         strmap_set(names, known[i], i);
     }
     if (!strmap_has(names, e->s)) {
-        diag *dg = complain(ck, "unknown-name", e->at, "there is no function `%s`", e->s);
+        diag *dg =
+            complain(ck, "unknown-name", e->at, "there is no function `%s`", e->s);
         help_near(dg, e->s, names);
     }
 }
@@ -243,9 +251,11 @@ unsigned expr_check(check *ck, const expr *e, const name_scope *scope)
 {
     const unsigned sides = check_names(ck, e, scope);
     if (sides == 3u && !scope->both) {
-        diag *dg = complain(ck, "two-sides", e->at, "the expression reads fields of both sides");
-        diag_help(dg, "each side of an equation reads one layout: `axis NAME = %s.A = %s.B`",
-                  side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
+        diag *dg = complain(ck, "two-sides", e->at,
+                            "the expression reads fields of both sides");
+        diag_help(
+            dg, "each side of an equation reads one layout: `axis NAME = %s.A = %s.B`",
+            side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
     }
     return sides;
 }

@@ -16,7 +16,8 @@ typedef struct terms {
     bool failed;
 } terms;
 
-/* ---- labels ------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------
+ */
 
 static bool in_one_sum(const map_dim *d, const char *x, const char *y)
 {
@@ -89,7 +90,8 @@ static atom joined_labels(const terms *t)
     return all;
 }
 
-/* ---- one term ------------------------------------------------------------------------ */
+/* ---- one term
+ * ------------------------------------------------------------------------ */
 
 static const char *axis_name(const terms *t, uint32_t axis)
 {
@@ -110,9 +112,10 @@ static void check_axes(terms *t, const atom *target)
     check *ck = t->ck;
     for (size_t i = 0; i < target->axes.n; i++) {
         if (n_factors_with(t, target->axes.at[i]) == 0) {
-            diag *dg = complain(ck, "axis-uncovered", t->u->target.at,
-                                "axis `%s` of the target is in no factor of update `%s`",
-                                axis_name(t, target->axes.at[i]), t->u->name);
+            diag *dg =
+                complain(ck, "axis-uncovered", t->u->target.at,
+                         "axis `%s` of the target is in no factor of update `%s`",
+                         axis_name(t, target->axes.at[i]), t->u->name);
             diag_help(dg, "nothing is repeated along an axis: a factor has to hold it");
             t->failed = true;
             return;
@@ -125,13 +128,16 @@ static void check_axes(terms *t, const atom *target)
             if (atom_has_axis(target, axis) || n == 2) {
                 continue;
             }
-            diag *dg = complain(ck, "axis-unsummed", t->tensor[k]->at,
-                                "axis `%s` is in %s factor%s of update `%s` and not in its "
-                                "target",
-                                axis_name(t, axis), n == 1 ? "one" : "more than two",
-                                n == 1 ? "" : "s", t->u->name);
+            diag *dg =
+                complain(ck, "axis-unsummed", t->tensor[k]->at,
+                         "axis `%s` is in %s factor%s of update `%s` and not in its "
+                         "target",
+                         axis_name(t, axis), n == 1 ? "one" : "more than two",
+                         n == 1 ? "" : "s", t->u->name);
             diag_label(dg, t->u->target.at, "the target");
-            diag_help(dg, "an axis that the target lacks is summed: it stands in two factors");
+            diag_help(
+                dg,
+                "an axis that the target lacks is summed: it stands in two factors");
             t->failed = true;
             return;
         }
@@ -153,11 +159,10 @@ static void check_term(terms *t)
             return;
         }
     }
-    diag *dg = complain(ck, "label-missing", t->u->target.at,
-                        "the target of update `%s` lacks %s%s", t->u->name,
-                        labels.labels.n > 0 ? "" : "a part without label, which is what ",
-                        labels.labels.n > 0 ? atom_labels_shown(ck->a, &labels)
-                                            : "the factors make");
+    diag *dg = complain(
+        ck, "label-missing", t->u->target.at, "the target of update `%s` lacks %s%s",
+        t->u->name, labels.labels.n > 0 ? "" : "a part without label, which is what ",
+        labels.labels.n > 0 ? atom_labels_shown(ck->a, &labels) : "the factors make");
     for (size_t k = 0; k < t->n; k++) {
         diag_label(dg, t->tensor[k]->dims->at, "a factor");
     }
@@ -183,7 +188,8 @@ static void pick_from(terms *t, size_t k)
     }
 }
 
-/* ---- the update ------------------------------------------------------------------------ */
+/* ---- the update
+ * ------------------------------------------------------------------------ */
 
 static bool axes_once(terms *t, const atom_list *list)
 {
@@ -194,8 +200,8 @@ static bool axes_once(terms *t, const atom_list *list)
                 if (x->axes.at[k] == x->axes.at[j]) {
                     complain(t->ck, "axis-twice", x->tensor->dims->at,
                              "axis `%s` stands twice in %s of update `%s`",
-                             axis_name(t, x->axes.at[k]), atom_labels_shown(t->ck->a, x),
-                             t->u->name);
+                             axis_name(t, x->axes.at[k]),
+                             atom_labels_shown(t->ck->a, x), t->u->name);
                     return false;
                 }
             }
@@ -207,7 +213,8 @@ static bool axes_once(terms *t, const atom_list *list)
 static bool take_atoms(terms *t, const map_tensor *mt, atom_list *out)
 {
     if (!atoms_of(t->ck->a, mt, t->u->captures.at, out)) {
-        complain(t->ck, "bad-dim", mt->dims->at, "the sums multiply out to too many parts");
+        complain(t->ck, "bad-dim", mt->dims->at,
+                 "the sums multiply out to too many parts");
         return false;
     }
     return axes_once(t, out);
@@ -223,8 +230,8 @@ void update_check(check *ck, const map_update *u)
             continue;
         }
         if (t->n == MAX_TENSORS) {
-            complain(ck, "axis-unsummed", u->at, "an update has at most %d tensors as factors",
-                     MAX_TENSORS);
+            complain(ck, "axis-unsummed", u->at,
+                     "an update has at most %d tensors as factors", MAX_TENSORS);
             return;
         }
         t->tensor[t->n] = u->factors.at[i].tensor;
@@ -232,11 +239,6 @@ void update_check(check *ck, const map_update *u)
             return;
         }
         t->n++;
-    }
-    if (t->n == 0) {
-        complain(ck, "axis-uncovered", u->at, "update `%s` has no tensor of the adapter",
-                 u->name);
-        return;
     }
     if (take_atoms(t, &u->target, &t->target)) {
         pick_from(t, 0);

@@ -1,9 +1,9 @@
 /* Do two lists of guards exclude each other?
  *
- * The guards are cut into atoms: comparisons of one subject with constants, bare facts, and
- * what can't be looked into.  Every assignment of truth to the atoms under which all guards
- * hold is tried; it counts only if each subject has a value that fits.  Where that can't
- * be decided (too many atoms) the answer is no. */
+ * The guards are cut into atoms: comparisons of one subject with constants, bare facts,
+ * and what can't be looked into.  Every assignment of truth to the atoms under which
+ * all guards hold is tried; it counts only if each subject has a value that fits. Where
+ * that can't be decided (too many atoms) the answer is no. */
 #include <string.h>
 
 #include "mapping/check.h"
@@ -33,7 +33,8 @@ typedef struct exclusion {
     bool too_many;
 } exclusion;
 
-/* ---- atoms ------------------------------------------------------------------------ */
+/* ---- atoms ------------------------------------------------------------------------
+ */
 
 static bool is_constant(const expr *e)
 {
@@ -138,7 +139,8 @@ static bool holds(const exclusion *x, const expr *e, unsigned truth)
     return true;
 }
 
-/* ---- values of a subject ------------------------------------------------------------ */
+/* ---- values of a subject ------------------------------------------------------------
+ */
 
 static sample sample_of(const expr *e)
 {
@@ -226,9 +228,10 @@ static bool fits(const exclusion *x, const expr *subject, unsigned truth, sample
  * numbers beside and between them, and one fresh value of each kind are enough. */
 static bool possible(const exclusion *x, const expr *subject, unsigned truth)
 {
-    const sample plain[] = {{EXPR_NULL, 0, NULL},  {EXPR_BOOL, 0, NULL}, {EXPR_BOOL, 1, NULL},
-                            {EXPR_FLOAT, 0, NULL}, {EXPR_FLOAT, 1, NULL},
-                            {EXPR_STRING, 0, ""},  {EXPR_STRING, 0, "\x01"}};
+    const sample plain[] = {{EXPR_NULL, 0, NULL},    {EXPR_BOOL, 0, NULL},
+                            {EXPR_BOOL, 1, NULL},    {EXPR_FLOAT, 0, NULL},
+                            {EXPR_FLOAT, 1, NULL},   {EXPR_STRING, 0, ""},
+                            {EXPR_STRING, 0, "\x01"}};
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         if (fits(x, subject, truth, plain[i])) {
             return true;
@@ -277,7 +280,8 @@ bool guards_exclude(arena *a, const mapping *m, const map_capture *captures, siz
             }
         }
         for (size_t i = 0; all && i < x->n; i++) {
-            all = x->facts[i].subject == NULL || possible(x, x->facts[i].subject, truth);
+            all =
+                x->facts[i].subject == NULL || possible(x, x->facts[i].subject, truth);
         }
         if (all) {
             return false;

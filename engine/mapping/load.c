@@ -44,7 +44,8 @@ static bool is_stem(const char *file, const char *name)
 {
     size_t i = 0;
     for (; name[i] != '\0'; i++) {
-        const char x = file[i] == '_' ? '-' : file[i], y = name[i] == '_' ? '-' : name[i];
+        const char x = file[i] == '_' ? '-' : file[i],
+                   y = name[i] == '_' ? '-' : name[i];
         if (x != y) {
             return false;
         }
@@ -55,7 +56,8 @@ static bool is_stem(const char *file, const char *name)
 static const embedded_file *embedded_find(const char *name)
 {
     for (size_t i = 0; i < n_embedded_rules; i++) {
-        if (strcmp(embedded_rules[i].name, name) == 0 || is_stem(embedded_rules[i].name, name)) {
+        if (strcmp(embedded_rules[i].name, name) == 0 ||
+            is_stem(embedded_rules[i].name, name)) {
             return &embedded_rules[i];
         }
     }
@@ -79,15 +81,17 @@ static const ast_file *embedded_by_header(context *cx, const char *name)
     return NULL;
 }
 
-/* ---- use and include ------------------------------------------------------------------ */
+/* ---- use and include
+ * ------------------------------------------------------------------ */
 
 const ast_file *find_file(check *ck, const source *beside, const char *name, where at)
 {
+    const bool has_dir = strchr(beside->path, '/') != NULL;
     const char *dir = path_dir(ck->a, beside->path);
     const char *const tries[2] = {name, arena_printf(ck->a, "%s.rules", name)};
     const source *src = NULL;
     for (size_t i = 0; i < 2 && src == NULL; i++) {
-        const char *path = path_join(ck->a, dir, tries[i]);
+        const char *path = has_dir ? path_join(ck->a, dir, tries[i]) : tries[i];
         int err;
         if (file_exists(path)) {
             src = disk_source(ck->a, path, &err);
@@ -109,7 +113,8 @@ const ast_file *find_file(check *ck, const source *beside, const char *name, whe
     return file;
 }
 
-/* ---- loading --------------------------------------------------------------------------- */
+/* ---- loading
+ * --------------------------------------------------------------------------- */
 
 static rt_status load_path(context *cx, const char *path, const ast_file **out)
 {
@@ -137,7 +142,8 @@ static rt_status load_name(context *cx, const char *name, const ast_file **out)
     for (size_t i = 0; i < n_embedded_rules; i++) {
         if (is_rules(&embedded_rules[i])) {
             const char *file = embedded_rules[i].name;
-            strmap_set(known, arena_strndup(cx->arena, file, strlen(file) - strlen(".rules")),
+            strmap_set(known,
+                       arena_strndup(cx->arena, file, strlen(file) - strlen(".rules")),
                        i);
         }
     }

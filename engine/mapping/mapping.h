@@ -1,5 +1,5 @@
-/* mapping/mapping.h -- a rule file as checked: names resolved, alternatives and composite
- * axes expanded, atoms compared, classes computed.
+/* mapping/mapping.h -- a rule file as checked: names resolved, alternatives and
+ * composite axes expanded, atoms compared, classes computed.
  *
  * An AST rule with alternatives `{weight | bias?}` becomes one `map_rule` for each; a
  * `let` is expanded in place; `use` and `include` are gone.  A mapping holds no sizes:
@@ -7,8 +7,8 @@
  *
  * Atoms.  Multiply the labelled sums of a rule's dims out: each side is a set of atoms,
  * an atom being a set of labels and a set of prime axes, captures of the name included.
- * A `<->` rule is accepted if and only if both sides have the same atoms, no atom stands
- * twice on a side and no axis twice in an atom (one-sided parts are declared).
+ * A `<->` rule is accepted if and only if both sides have the same atoms, no atom
+ * stands twice on a side and no axis twice in an atom (one-sided parts are declared).
  */
 #ifndef RT_MAPPING_MAPPING_H
 #define RT_MAPPING_MAPPING_H
@@ -23,15 +23,16 @@
 #include "grammar/ast.h"
 
 #define NO_AXIS UINT32_MAX
-#define LEFT 0u
-#define RIGHT 1u
+#define LEFT    0u
+#define RIGHT   1u
 
 typedef enum exactness { /* from strongest to weakest; a whole is its weakest part */
-    EXACT,    /* a bijection on bytes */
-    EXACT_IF, /* a bijection when a condition on the data holds, which is checked */
-    MADE,     /* made, without a source */
-    ROUNDING, /* an inverse exists on real numbers only */
-    LOSSY,    /* information is discarded */
+                         EXACT,    /* a bijection on bytes */
+                         EXACT_IF, /* a bijection when a condition on the data holds,
+                                      which is checked */
+                         MADE,     /* made, without a source */
+                         ROUNDING, /* an inverse exists on real numbers only */
+                         LOSSY,    /* information is discarded */
 } exactness;
 const char *exactness_name(exactness e); /* "exact", "exact-if", "made", ... */
 
@@ -40,12 +41,13 @@ const char *exactness_name(exactness e); /* "exact", "exact-if", "made", ... */
 typedef struct map_axis {
     const char *name;
     where at;
-    VEC(uint32_t) primes; /* `axis h = g * r`: the ids of g and r, expanded; else empty */
-    const expr *read[2];  /* size as told by each side's config, or NULL; in a line of one
-                             sided and one side-free expression the latter is the size on
-                             the other side: `axis x = hf.extra = 0` */
-    const expr *size;     /* side-free: `axis c2 = c`, `axis p = v - t`; or NULL */
-    bool declared;        /* false: only used in dims (solved from shapes) */
+    VEC(uint32_t)
+    primes; /* `axis h = g * r`: the ids of g and r, expanded; else empty */
+    const expr *read[2]; /* size as told by each side's config, or NULL; in a line of
+                            one sided and one side-free expression the latter is the
+                            size on the other side: `axis x = hf.extra = 0` */
+    const expr *size;    /* side-free: `axis c2 = c`, `axis p = v - t`; or NULL */
+    bool declared;       /* false: only used in dims (solved from shapes) */
 } map_axis;
 
 typedef struct map_value {
@@ -66,8 +68,8 @@ typedef struct map_choice {
 
 typedef enum name_kind {
     NAME_TEXT,
-    NAME_CAPTURE, /* whole number without leading zeros (or `width` digits) when it has an
-                     axis or range, else a word without a dot */
+    NAME_CAPTURE, /* whole number without leading zeros (or `width` digits) when it has
+                     an axis or range, else a word without a dot */
     NAME_PATH,    /* one or more characters, dots included */
     NAME_REGEX,
     NAME_CHOICE,
@@ -94,7 +96,7 @@ typedef struct map_name {
 
 typedef struct map_capture {
     const char *name;
-    uint32_t axis;       /* prime axis of that name, or NO_AXIS */
+    uint32_t axis; /* prime axis of that name, or NO_AXIS */
     bool is_number;
     bool is_path;
     const expr *lo, *hi; /* the range given at any occurrence, or NULL */
@@ -127,10 +129,10 @@ typedef struct map_dims {
 typedef struct map_tensor {
     where at;
     map_name name;
-    const char *label;   /* of the whole tensor, or NULL */
+    const char *label; /* of the whole tensor, or NULL */
     const map_dims *dims;
-    uint32_t same_in;    /* capture index of `same in {t}`, or UINT32_MAX */
-    unsigned role;       /* merge files: LEFT base, RIGHT adapter */
+    uint32_t same_in; /* capture index of `same in {t}`, or UINT32_MAX */
+    unsigned role;    /* merge files: LEFT base, RIGHT adapter */
 } map_tensor;
 
 /* ---- rules ------------------------------------------------------------------- */
@@ -149,18 +151,18 @@ typedef struct map_rule {
     const char *name;        /* "qkv" */
     const char *alternative; /* "weight", "bias"; NULL without alternatives */
     where at;
-    bool optional;           /* the rule or this alternative: all of it or nothing */
+    bool optional;            /* the rule or this alternative: all of it or nothing */
     VEC(const expr *) guards; /* over values, axes and captures; all must hold */
     rule_arrow arrow;
     const char *because;
     VEC(map_tensor) tensors[2];
     VEC(map_capture) captures;
-    uint32_t n_parts;        /* labelled parts in all dims of the rule */
-    bool has_op;             /* value operation: right = left * mul + add, in op_dtype */
+    uint32_t n_parts; /* labelled parts in all dims of the rule */
+    bool has_op;      /* value operation: right = left * mul + add, in op_dtype */
     double mul, add;
-    const char *op_dtype;    /* "f32" */
+    const char *op_dtype; /* "f32" */
     VEC(map_one_sided) one_sided;
-    exactness class_of[2];   /* when read from LEFT, from RIGHT */
+    exactness class_of[2]; /* when read from LEFT, from RIGHT */
 } map_rule;
 
 typedef struct map_drop {
@@ -188,7 +190,7 @@ typedef struct map_tie {
     where at;
     const char *rule, *to; /* rule names; both exist */
     unsigned side;
-    const expr *by;        /* field path of that side, or NULL */
+    const expr *by; /* field path of that side, or NULL */
 } map_tie;
 
 typedef struct map_test {
@@ -208,7 +210,7 @@ typedef struct map_update {
     where at;
     bool optional;
     bool replace;
-    map_tensor target;        /* role LEFT */
+    map_tensor target; /* role LEFT */
     VEC(map_factor) factors;
     VEC(const expr *) guards;
     VEC(map_capture) captures;
@@ -238,19 +240,24 @@ typedef struct mapping {
     bool rest, config_rest;
     where rest_at;
     VEC(map_update) updates;
-    /* config lines, in the order of the file after `use`/`include` (config/ reads them) */
-    VEC(const item *) config_items; /* FIELD SPELLED EQUATION CONST DEFAULT TABLE REQUIRE
-                                       REFUSE IGNORE */
+    /* config lines, in the order of the file after `use`/`include` (config/ reads them)
+     */
+    VEC(const item *)
+    config_items; /* FIELD SPELLED EQUATION CONST DEFAULT TABLE REQUIRE
+                     REFUSE IGNORE */
     VEC(const detect_item *) detect[2];
     VEC(map_test) tests;
     strmap *axis_by_name, *value_by_name, *choice_by_name;
 } mapping;
 
-/* Load and check by family name (embedded rule file) or by path (it has a '/' or ends in
+/* Load and check by family name (embedded rule file) or by path (it has a '/' or ends
+ * in
  * ".rules").  All complaints in one run, RT_RULES then.  RT_USAGE: no such file. */
-RT_NODISCARD rt_status mapping_load(context *cx, const char *name_or_path, const mapping **out);
+RT_NODISCARD rt_status mapping_load(context *cx, const char *name_or_path,
+                                    const mapping **out);
 /* Check a parsed file; `use`/`include` are found beside its path, then embedded. */
-RT_NODISCARD rt_status mapping_check(context *cx, const ast_file *file, const mapping **out);
+RT_NODISCARD rt_status mapping_check(context *cx, const ast_file *file,
+                                     const mapping **out);
 /* The same with further items at its end (`reject` tests inside a file). */
 RT_NODISCARD rt_status mapping_check_with(context *cx, const ast_file *file,
                                           const item_list *more, const mapping **out);
@@ -262,7 +269,8 @@ bool mapping_side(const mapping *m, const char *layout, unsigned *side);
 /* Index of the axis or UINT32_MAX. */
 uint32_t mapping_axis(const mapping *m, const char *name);
 
-/* As checked, for goldens and `check --verbose`: axes, rules with their atoms and class. */
+/* As checked, for goldens and `check --verbose`: axes, rules with their atoms and
+ * class. */
 void mapping_print(buf *out, const mapping *m);
 
 #endif

@@ -10,7 +10,8 @@ typedef struct each_scope {
     VEC(const expr *) local_is;
 } each_scope;
 
-/* ---- values of one module ----------------------------------------------------------- */
+/* ---- values of one module -----------------------------------------------------------
+ */
 
 /* Put the definitions of local values in place of their names. */
 static const expr *inlined(check *ck, const each_scope *es, const expr *e)
@@ -38,7 +39,8 @@ static void add_local(check *ck, each_scope *es, const item *it)
 {
     const define_item *d = &it->u.define;
     if (d->is.n != 1) {
-        complain(ck, "defined-twice", it->at, "a value of one module has one expression");
+        complain(ck, "defined-twice", it->at,
+                 "a value of one module has one expression");
         return;
     }
     if (strmap_has(ck->names, d->name) ||
@@ -49,7 +51,8 @@ static void add_local(check *ck, each_scope *es, const item *it)
     vec_push(ck->a, &es->local_is, inlined(ck, es, d->is.at[0]));
 }
 
-/* ---- one update ---------------------------------------------------------------------- */
+/* ---- one update
+ * ---------------------------------------------------------------------- */
 
 static const block_scope *with_guard(check *ck, const block_scope *b, const expr *when)
 {
@@ -63,17 +66,18 @@ static const block_scope *with_guard(check *ck, const block_scope *b, const expr
     return inner;
 }
 
-static void check_role(check *ck, const tensor_ref *ref, const char *role)
+static void check_role(check *ck, const tensor_ref *ref)
 {
-    if (ref->role != NULL && strcmp(ref->role, role) != 0) {
-        diag *dg = complain(ck, "wrong-kind", ref->at,
-                            "an update changes tensors of the base by tensors of the adapter");
+    if (strcmp(ref->role, "adapter") != 0) {
+        diag *dg =
+            complain(ck, "wrong-kind", ref->at,
+                     "an update changes tensors of the base by tensors of the adapter");
         diag_help(dg, "write `base T [..] += ... * adapter A [..]`");
     }
 }
 
-static void add_each(check *ck, rule_scope *scope, const block_scope *b, const item *each,
-                     map_update *u)
+static void add_each(check *ck, rule_scope *scope, const block_scope *b,
+                     const item *each, map_update *u)
 {
     const each_item *ei = &each->u.each;
     map_name *name = NEW(ck->a, map_name);
@@ -115,8 +119,10 @@ static bool build_update(check *ck, const item *it, const block_scope *b,
     const update_item *ui = &it->u.update;
     const size_t before = n_errors(ck);
     rule_scope scope = {0};
-    map_update u = {
-        .name = ui->name, .at = it->at, .optional = ui->optional, .replace = ui->replace};
+    map_update u = {.name = ui->name,
+                    .at = it->at,
+                    .optional = ui->optional,
+                    .replace = ui->replace};
     pick p;
     template_pick(ck, &set->names.at[0], k, &p);
     u.optional = u.optional || p.optional;
@@ -162,11 +168,10 @@ static void expand_update(check *ck, const item *it, const block_scope *b,
 {
     const update_item *ui = &it->u.update;
     tensor_set set = {0};
-    check_role(ck, &ui->target, "base");
     set_add(ck, &set, b, &ui->target, LEFT);
     for (size_t i = 0; i < ui->factors.n; i++) {
         if (ui->factors.at[i].tensor != NULL) {
-            check_role(ck, ui->factors.at[i].tensor, "adapter");
+            check_role(ck, ui->factors.at[i].tensor);
             set_add(ck, &set, b, ui->factors.at[i].tensor, RIGHT);
         }
     }
@@ -200,13 +205,12 @@ static void expand_each(check *ck, const item *each, const block_scope *b)
             diag *dg = complain(ck, "bad-each", it->at,
                                 "the axes of one module are solved from its shapes");
             diag_help(dg, "leave the line out and use `%s` in dims", it->u.define.name);
-        } else if (it->kind != ITEM_VALUE) {
-            complain(ck, "bad-each", it->at, "`each` holds updates and values of one module");
         }
     }
 }
 
-static void expand_item(check *ck, const item *it, const block_scope *b, const origin *from)
+static void expand_item(check *ck, const item *it, const block_scope *b,
+                        const origin *from)
 {
     const each_scope none = {0};
     (void)from;

@@ -1,22 +1,28 @@
-/* Can two templates claim one name?  Both are run side by side over a common text, as two
- * automata; the shortest such text is the witness.
+/* Can two templates claim one name?  Both are run side by side over a common text, as
+ * two automata; the shortest such text is the witness.
  *
- * A template is a string of steps: a character, or a loop over a class (digits, anything
- * but a dot, anything).  A position is a step and how far a loop has come. */
+ * A template is a string of steps: a character, or a loop over a class (digits,
+ * anything but a dot, anything).  A position is a step and how far a loop has come. */
 #include <string.h>
 
 #include "mapping/check.h"
 #include "mapping/names.h"
 
-typedef enum step_kind { STEP_CHAR, STEP_NUMBER, STEP_DIGITS, STEP_WORD, STEP_ANY } step_kind;
+typedef enum step_kind {
+    STEP_CHAR,
+    STEP_NUMBER,
+    STEP_DIGITS,
+    STEP_WORD,
+    STEP_ANY
+} step_kind;
 typedef struct step {
     step_kind kind;
     char c;
 } step;
 typedef VEC(step) step_list;
 
-/* Where a template is: step i; in: 0 not entered, 1 within a loop, 2 a loop that must end
- * (a number that began with 0). */
+/* Where a template is: step i; in: 0 not entered, 1 within a loop, 2 a loop that must
+ * end (a number that began with 0). */
 typedef struct spot {
     uint32_t i, in;
 } spot;
@@ -42,8 +48,8 @@ static void add_text(arena *a, step_list *out, const char *text)
     }
 }
 
-static void steps_of(arena *a, const mapping *m, const map_name *n, choice_binding choices,
-                     step_list *out)
+static void steps_of(arena *a, const mapping *m, const map_name *n,
+                     choice_binding choices, step_list *out)
 {
     for (size_t i = 0; i < n->segs.n; i++) {
         const name_seg *s = &n->segs.at[i];
@@ -55,7 +61,9 @@ static void steps_of(arena *a, const mapping *m, const map_name *n, choice_bindi
             continue;
         case NAME_PATH: st.kind = STEP_ANY; break;
         case NAME_CAPTURE:
-            st.kind = !s->is_number ? STEP_WORD : s->width > 0 ? STEP_DIGITS : STEP_NUMBER;
+            st.kind = !s->is_number  ? STEP_WORD
+                      : s->width > 0 ? STEP_DIGITS
+                                     : STEP_NUMBER;
             break;
         case NAME_REGEX: break;
         }
@@ -88,10 +96,12 @@ static unsigned advance(const step_list *t, spot at, char c, spot to[2])
             to[n++] = (spot){at.i, must_end ? 2 : 1};
         }
     }
-    if (at.in > 0 && at.i + 1 < t->n && takes(t->at[at.i + 1], c)) { /* the loop is left */
+    if (at.in > 0 && at.i + 1 < t->n &&
+        takes(t->at[at.i + 1], c)) { /* the loop is left */
         const step s = t->at[at.i + 1];
-        to[n++] = s.kind == STEP_CHAR ? (spot){at.i + 2, 0}
-                                      : (spot){at.i + 1, s.kind == STEP_NUMBER && c == '0' ? 2 : 1};
+        to[n++] = s.kind == STEP_CHAR
+                      ? (spot){at.i + 2, 0}
+                      : (spot){at.i + 1, s.kind == STEP_NUMBER && c == '0' ? 2 : 1};
     }
     return n;
 }
@@ -115,7 +125,8 @@ static void visit(search *s, spot x, spot y, uint32_t from, char c)
     }
 }
 
-/* Characters worth trying at a place: those that a step demands, and one of each class. */
+/* Characters worth trying at a place: those that a step demands, and one of each class.
+ */
 static unsigned candidates(const step_list *t, spot at, char out[2])
 {
     unsigned n = 0;
@@ -165,7 +176,8 @@ static const char *run(search *s, arena *out)
     return NULL;
 }
 
-/* ---- choices ---------------------------------------------------------------------- */
+/* ---- choices ----------------------------------------------------------------------
+ */
 
 /* The next binding of the choices that a template names; false after the last. */
 static bool next_binding(const mapping *m, const bool *used, uint32_t *choices)

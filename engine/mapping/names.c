@@ -15,8 +15,9 @@ static void add_number(buf *b, int64_t number, unsigned width)
     buf_printf(b, "%0*lld", (int)width, (long long)number);
 }
 
-const char *name_fill(arena *a, const mapping *m, const map_name *n, choice_binding choices,
-                      const int64_t *numbers, const char *const *words)
+const char *name_fill(arena *a, const mapping *m, const map_name *n,
+                      choice_binding choices, const int64_t *numbers,
+                      const char *const *words)
 {
     buf b = {.arena = a};
     for (size_t i = 0; i < n->segs.n; i++) {
@@ -51,7 +52,8 @@ typedef struct matcher {
 
 static bool match_from(matcher *mt, size_t seg, const char *p);
 
-/* A whole number as it is written in names: no sign, no leading zeros unless `width`. */
+/* A whole number as it is written in names: no sign, no leading zeros unless `width`.
+ */
 static bool read_number(const char *p, size_t n, unsigned width, int64_t *out)
 {
     int64_t x = 0;
@@ -85,9 +87,8 @@ static bool bind(matcher *mt, const name_seg *s, const char *p, size_t n, bool *
     }
     *fresh = !mt->got[c].set;
     if (!*fresh) {
-        return s->is_number
-                   ? mt->got[c].number == number
-                   : mt->got[c].n == n && memcmp(mt->got[c].p, p, n) == 0;
+        return s->is_number ? mt->got[c].number == number
+                            : mt->got[c].n == n && memcmp(mt->got[c].p, p, n) == 0;
     }
     mt->got[c].p = p;
     mt->got[c].n = n;

@@ -1,4 +1,5 @@
-/* Value operations: `with lit = hf * a + b in f32`, normalised to right = left*mul + add. */
+/* Value operations: `with lit = hf * a + b in f32`, normalised to right = left*mul +
+ * add. */
 #include <string.h>
 
 #include "mapping/check.h"
@@ -69,15 +70,17 @@ static bool affine_of(check *ck, const expr *e, const char *x, affine *out)
     if (e->kind == EXPR_BINARY) {
         return affine_binary(ck, e, x, out);
     }
-    const char *help = arena_printf(ck->a, "the operation may hold `%s` and numbers", x);
+    const char *help =
+        arena_printf(ck->a, "the operation may hold `%s` and numbers", x);
     if (e->kind == EXPR_CALL) {
-        return bad_op(ck, e, "a call is no constant: value operations take numbers only",
-                      help);
+        return bad_op(
+            ck, e, "a call is no constant: value operations take numbers only", help);
     }
     if (e->kind == EXPR_PATH) {
         return bad_op(ck, e,
-                      arena_printf(ck->a, "`%s` is no constant: value operations take "
-                                          "numbers only",
+                      arena_printf(ck->a,
+                                   "`%s` is no constant: value operations take "
+                                   "numbers only",
                                    e->s),
                       help);
     }
@@ -99,14 +102,16 @@ void op_resolve(check *ck, const rule_item *ri, map_rule *r)
     }
     if (!(f.mul < 0 || f.mul > 0) || f.mul - f.mul != 0 || f.add - f.add != 0) {
         bad_op(ck, ri->op,
-               arena_printf(ck->a, "the operation doesn't hang on `%s`",
+               arena_printf(ck->a, "the operation doesn't use `%s`",
                             ck->m->layout[1 - side]),
                "a constant tensor is written `const SIDE name [..] = number`");
         return;
     }
     dtype dt = DT_F32;
-    if (ri->op_dtype != NULL && (!dtype_parse(ri->op_dtype, &dt) || !dtype_is_float(dt))) {
-        bad_op(ck, ri->op, arena_printf(ck->a, "`%s` is no type to compute in", ri->op_dtype),
+    if (ri->op_dtype != NULL &&
+        (!dtype_parse(ri->op_dtype, &dt) || !dtype_is_float(dt))) {
+        bad_op(ck, ri->op,
+               arena_printf(ck->a, "`%s` is no type to compute in", ri->op_dtype),
                "write f32 or f64");
         return;
     }

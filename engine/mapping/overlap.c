@@ -7,7 +7,7 @@
 
 typedef struct claim {
     where at;
-    const char *what;  /* "rule `qkv`", "a drop" */
+    const char *what; /* "rule `qkv`", "a drop" */
     const map_name *name;
     const map_capture *captures;
     size_t n_captures;
@@ -27,7 +27,8 @@ typedef struct overlap {
     VEC(order) ordered;
 } overlap;
 
-static void add_tensor(check *ck, claim_list *list, const map_rule *r, const map_tensor *t)
+static void add_tensor(check *ck, claim_list *list, const map_rule *r,
+                       const map_tensor *t)
 {
     claim c = {.at = t->name.at, .name = &t->name, .when_read = 3u};
     c.what = arena_printf(ck->a, "rule `%s`", r->name);
@@ -50,8 +51,8 @@ static void add_claims(check *ck, unsigned side, claim_list *list)
     }
     for (size_t i = 0; i < m->drops.n; i++) {
         const map_drop *d = &m->drops.at[i];
-        claim c = {d->name.at, "a drop", &d->name, d->captures.at, d->captures.n,
-                   {0},        1u << side, NULL};
+        claim c = {d->name.at,    "a drop", &d->name,   d->captures.at,
+                   d->captures.n, {0},      1u << side, NULL};
         VEC_SET(c.guards, d->guards);
         if (d->side == side) {
             vec_push(ck->a, list, c);
@@ -59,8 +60,8 @@ static void add_claims(check *ck, unsigned side, claim_list *list)
     }
     for (size_t i = 0; i < m->makes.n; i++) {
         const map_make *mk = &m->makes.at[i];
-        claim c = {mk->name.at, "a constant", &mk->name, mk->captures.at, mk->captures.n,
-                   {0},         3u,           NULL};
+        claim c = {mk->name.at,    "a constant", &mk->name, mk->captures.at,
+                   mk->captures.n, {0},          3u,        NULL};
         VEC_SET(c.guards, mk->guards);
         if (mk->side == side) {
             vec_push(ck->a, list, c);
@@ -77,8 +78,8 @@ static void add_factors(check *ck, claim_list *list)
             if (t == NULL) {
                 continue;
             }
-            claim c = {t->name.at, NULL, &t->name, u->captures.at, u->captures.n,
-                       {0},        1u << RIGHT, u};
+            claim c = {t->name.at,    NULL, &t->name,    u->captures.at,
+                       u->captures.n, {0},  1u << RIGHT, u};
             c.what = arena_printf(ck->a, "update `%s`", u->name);
             VEC_SET(c.guards, u->guards);
             vec_push(ck->a, list, c);
@@ -86,12 +87,13 @@ static void add_factors(check *ck, claim_list *list)
     }
 }
 
-/* ---- ranges -------------------------------------------------------------------------- */
+/* ---- ranges
+ * -------------------------------------------------------------------------- */
 
 static bool same_seg(const name_seg *x, const name_seg *y)
 {
-    return x->kind == y->kind && x->choice == y->choice && x->is_number == y->is_number &&
-           x->width == y->width &&
+    return x->kind == y->kind && x->choice == y->choice &&
+           x->is_number == y->is_number && x->width == y->width &&
            (x->kind != NAME_TEXT || strcmp(x->text, y->text) == 0);
 }
 
@@ -160,12 +162,15 @@ static bool ranges_exclude(const overlap *ov, const claim *x, const claim *y)
         if (!same_seg(p, q)) {
             return false;
         }
-        if (p->is_number && (ends_before(ov, x, p, y, q) || ends_before(ov, y, q, x, p))) {
+        if (p->is_number &&
+            (ends_before(ov, x, p, y, q) || ends_before(ov, y, q, x, p))) {
             return true;
         }
         /* behind a path, or a word that no dot ends, the names may be out of step */
-        const name_seg *next = i + 1 < x->name->segs.n ? &x->name->segs.at[i + 1] : NULL;
-        const bool dot = next != NULL && next->kind == NAME_TEXT && next->text[0] == '.';
+        const name_seg *next =
+            i + 1 < x->name->segs.n ? &x->name->segs.at[i + 1] : NULL;
+        const bool dot =
+            next != NULL && next->kind == NAME_TEXT && next->text[0] == '.';
         if (p->kind == NAME_PATH ||
             ((p->kind == NAME_REGEX || p->kind == NAME_CAPTURE) && !dot)) {
             return false;
@@ -174,7 +179,8 @@ static bool ranges_exclude(const overlap *ov, const claim *x, const claim *y)
     return false;
 }
 
-/* ---- updates within `each` -------------------------------------------------------------- */
+/* ---- updates within `each`
+ * -------------------------------------------------------------- */
 
 /* A name that the template surely matches, with captures that no text can imitate. */
 static const char *typical(check *ck, const map_name *n, size_t n_captures)
@@ -206,8 +212,8 @@ static bool is_excepted(check *ck, const map_update *in_each, const map_update *
     return false;
 }
 
-/* Paths of `each` run over the modules of the base, which aren't known here: they stand for
- * themselves.  What the names of a checkpoint then do is counted by the plan. */
+/* Paths of `each` run over the modules of the base, which aren't known here: they stand
+ * for themselves.  What the names of a checkpoint then do is counted by the plan. */
 static const map_name *opaque_paths(check *ck, const map_name *n)
 {
     map_name *out = NEW(ck->a, map_name);
@@ -231,7 +237,8 @@ static bool updates_apart(check *ck, const map_update *x, const map_update *y)
             x->each_dims->n_batch != y->each_dims->n_batch);
 }
 
-/* The name to compare: a path of `each` is open only against an update of named tensors. */
+/* The name to compare: a path of `each` is open only against an update of named
+ * tensors. */
 static const map_name *seen_by(check *ck, const claim *x, const claim *other)
 {
     const bool in_each = x->update != NULL && x->update->each != NULL;
@@ -239,19 +246,22 @@ static const map_name *seen_by(check *ck, const claim *x, const claim *other)
     return in_each && !named ? opaque_paths(ck, x->name) : x->name;
 }
 
-/* ---- pairs -------------------------------------------------------------------------------- */
+/* ---- pairs
+ * -------------------------------------------------------------------------------- */
 
 static void check_pair(const overlap *ov, const claim *x, const claim *y)
 {
     check *ck = ov->ck;
     if ((x->when_read & y->when_read) == 0 ||
-        (x->update != NULL && y->update != NULL && updates_apart(ck, x->update, y->update))) {
+        (x->update != NULL && y->update != NULL &&
+         updates_apart(ck, x->update, y->update))) {
         return;
     }
     const char *both = name_overlap(ck->a, ck->m, seen_by(ck, x, y), x->captures,
                                     seen_by(ck, y, x), y->captures);
     if (both == NULL || ranges_exclude(ov, x, y) ||
-        guards_exclude(ck->a, ck->m, x->captures, x->n_captures, &x->guards, &y->guards)) {
+        guards_exclude(ck->a, ck->m, x->captures, x->n_captures, &x->guards,
+                       &y->guards)) {
         return;
     }
     const bool later = x->at.src == y->at.src && x->at.lo > y->at.lo;
@@ -260,11 +270,14 @@ static void check_pair(const overlap *ov, const claim *x, const claim *y)
                         first->what, second->what, both);
     diag_label(dg, first->at, "the other claim");
     if (x->guards.n == 0 && y->guards.n == 0) {
-        diag_help(dg, "every name belongs to one rule or drop; narrow one of the two, or give "
-                      "both a `when` that excludes the other");
+        diag_help(
+            dg,
+            "every name belongs to one rule or drop; narrow one of the two, or give "
+            "both a `when` that excludes the other");
     } else {
-        diag_help(dg, "their conditions don't exclude each other for sure; `when not ...` of "
-                      "the other's condition does");
+        diag_help(
+            dg, "their conditions don't exclude each other for sure; `when not ...` of "
+                "the other's condition does");
     }
 }
 

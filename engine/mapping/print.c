@@ -1,4 +1,5 @@
-/* A mapping as stable text: one line for each name, each rule with its atoms and class. */
+/* A mapping as stable text: one line for each name, each rule with its atoms and class.
+ */
 #include "mapping/check.h"
 #include "mapping/names.h"
 
@@ -7,7 +8,8 @@ static void print_reads(buf *out, const mapping *m, const expr *const read[2],
 {
     for (unsigned s = LEFT; s <= RIGHT; s++) {
         if (read[s] != NULL) {
-            buf_printf(out, "  %s: %s", side_shown(m, s), expr_shown(out->arena, read[s]));
+            buf_printf(out, "  %s: %s", side_shown(m, s),
+                       expr_shown(out->arena, read[s]));
         }
     }
     if (free != NULL) {
@@ -99,7 +101,8 @@ static void print_one_sided(buf *out, const mapping *m, const map_rule *r)
 static void print_rule(buf *out, const mapping *m, const map_rule *r)
 {
     static const char *const arrows[] = {"<->", "->", "<-"};
-    buf_printf(out, "rule %s%s%s%s  %s %s / %s\n", r->name, r->alternative != NULL ? "." : "",
+    buf_printf(out, "rule %s%s%s%s  %s %s / %s\n", r->name,
+               r->alternative != NULL ? "." : "",
                r->alternative != NULL ? r->alternative : "", r->optional ? "?" : "",
                arrows[r->arrow], exactness_name(r->class_of[LEFT]),
                exactness_name(r->class_of[RIGHT]));

@@ -10,37 +10,6 @@ typedef struct reuse {
 
 static void take_file(reuse *ru, const ast_file *file, const origin *from);
 
-/* The path of the field that a config line is about, for `without hf.rope_scaling`. */
-static bool is_about(const expr *e, const strmap *names)
-{
-    const expr *p = e;
-    while (p != NULL && p->kind == EXPR_INDEX) {
-        p = p->kid.at[0];
-    }
-    return p != NULL && p->kind == EXPR_PATH && strmap_has(names, p->s);
-}
-
-static bool is_config_removed(const item *it, const strmap *without)
-{
-    switch ((int)it->kind) {
-    case ITEM_FIELD: return is_about(it->u.field.path, without);
-    case ITEM_CONST:
-    case ITEM_DEFAULT: return is_about(it->u.assign.path, without);
-    case ITEM_EQUATION:
-        return is_about(it->u.equation.left, without) ||
-               is_about(it->u.equation.right, without);
-    case ITEM_SPELLED: return is_about(it->u.spelled.paths.at[0], without);
-    case ITEM_TABLE:
-        for (size_t i = 0; i < it->u.table.columns.n; i++) {
-            if (is_about(it->u.table.columns.at[i], without)) {
-                return true;
-            }
-        }
-        return false;
-    default: return false;
-    }
-}
-
 static bool is_item_removed(const item *it, const origin *from)
 {
     for (const origin *o = from; o != NULL; o = o->up) {
@@ -55,25 +24,11 @@ static bool is_item_removed(const item *it, const origin *from)
             strmap_has(o->without, it->u.let.name)) {
             return true;
         }
-        if (is_config_removed(it, o->without)) {
-            return true;
-        }
     }
     return false;
 }
 
 /* ---- what a `without` list may name ------------------------------------------- */
-
-static void add_path(strmap *names, const expr *e)
-{
-    const expr *p = e;
-    while (p->kind == EXPR_INDEX) {
-        p = p->kid.at[0];
-    }
-    if (p->kind == EXPR_PATH) {
-        strmap_set(names, p->s, 1);
-    }
-}
 
 static void gather_names(const item *it, strmap *names)
 {
@@ -94,19 +49,6 @@ static void gather_names(const item *it, strmap *names)
             gather_names(it->u.each.items.at[i], names);
         }
         break;
-    case ITEM_FIELD: add_path(names, it->u.field.path); break;
-    case ITEM_CONST:
-    case ITEM_DEFAULT: add_path(names, it->u.assign.path); break;
-    case ITEM_SPELLED: add_path(names, it->u.spelled.paths.at[0]); break;
-    case ITEM_EQUATION:
-        add_path(names, it->u.equation.left);
-        add_path(names, it->u.equation.right);
-        break;
-    case ITEM_TABLE:
-        for (size_t i = 0; i < it->u.table.columns.n; i++) {
-            add_path(names, it->u.table.columns.at[i]);
-        }
-        break;
     default: break;
     }
 }
@@ -116,7 +58,8 @@ static void gather_names(const item *it, strmap *names)
 static bool enter(reuse *ru, const ast_file *file, where at)
 {
     for (size_t i = 0; i < ru->open.n; i++) {
-        if (ru->open.at[i] == file->src || strcmp(ru->open.at[i]->path, file->src->path) == 0) {
+        if (ru->open.at[i] == file->src ||
+            strcmp(ru->open.at[i]->path, file->src->path) == 0) {
             complain(ru->ck, "cycle", at, "`%s` takes itself, by way of this line",
                      file->src->path);
             return false;
@@ -136,9 +79,9 @@ static bool sides_fit(check *ck, const ast_file *file, const use_item *u, where 
     if (strcmp(file->side[LEFT], ck->m->layout[LEFT]) != 0 ||
         strcmp(file->side[RIGHT], ck->m->layout[RIGHT]) != 0) {
         diag *dg = complain(ck, "sides-differ", at,
-                            "`%s` relates `%s` and `%s`, this file `%s` and `%s`", u->family,
-                            file->side[LEFT], file->side[RIGHT], ck->m->layout[LEFT],
-                            ck->m->layout[RIGHT]);
+                            "`%s` relates `%s` and `%s`, this file `%s` and `%s`",
+                            u->family, file->side[LEFT], file->side[RIGHT],
+                            ck->m->layout[LEFT], ck->m->layout[RIGHT]);
         diag_label(dg, file->at, "its header");
         return false;
     }
@@ -151,6 +94,7 @@ static void take_use(reuse *ru, const item *it, const origin *from)
     const use_item *u = &it->u.use;
     const ast_file *file = find_file(ck, from->file->src, u->family, it->at);
     if (file == NULL || !sides_fit(ck, file, u, it->at) || !enter(ru, file, it->at)) {
+        ck->incomplete = true;
         return;
     }
     strmap *without = strmap_new(ck->a);
@@ -168,8 +112,8 @@ static void take_use(reuse *ru, const item *it, const origin *from)
     for (size_t i = 0; i < u->without.n; i++) {
         if (!strmap_has(names, u->without.at[i])) {
             diag *dg = complain(ck, "unknown-rule", it->at,
-                                "`%s` has no rule, size or field `%s` to leave out",
-                                u->family, u->without.at[i]);
+                                "`%s` has no rule `%s` to leave out", u->family,
+                                u->without.at[i]);
             help_near(dg, u->without.at[i], names);
         }
     }
@@ -189,12 +133,14 @@ static void take_include(reuse *ru, const item *it, const origin *from)
     check *ck = ru->ck;
     const ast_file *file = find_file(ck, from->file->src, it->u.include, it->at);
     if (file == NULL || !enter(ru, file, it->at)) {
+        ck->incomplete = true;
         return;
     }
     if (file->kind != FILE_FRAGMENT) {
         diag *dg = complain(ck, "wrong-kind", it->at, "`%s` has a header of its own",
                             it->u.include);
         diag_label(dg, file->at, "here");
+        ck->incomplete = true;
         diag_help(dg, "`use` takes families; `include` takes text without a header");
     } else {
         origin *o = NEW(ck->a, origin);
@@ -239,7 +185,8 @@ static const expr *sole_path(const item *it)
     return NULL;
 }
 
-/* The fields that lines of one kind are about, with the nearest layer that has such a line. */
+/* The fields that lines of one kind are about, with the nearest layer that has such a
+ * line. */
 typedef struct nearest {
     strmap *layer;
     strmap *seen; /* fields of `field` lines in the nearest layer */
@@ -267,8 +214,8 @@ static bool is_nearest(check *ck, nearest *near, const taken_item *ti)
     return true;
 }
 
-/* A `field`, `const` or `default` line replaces the ones of used and included files for the
- * same field: one statement about one field needs no `without`. */
+/* A `field`, `const` or `default` line replaces the ones of used and included files for
+ * the same field: one statement about one field needs no `without`. */
 static void drop_overridden(check *ck)
 {
     nearest near[2] = {{strmap_new(ck->a), strmap_new(ck->a)},

@@ -4,7 +4,8 @@
 
 #include "mapping/check.h"
 
-static void add_prefix(check *ck, const block_scope *b, unsigned side, full_template *out)
+static void add_prefix(check *ck, const block_scope *b, unsigned side,
+                       full_template *out)
 {
     if (b == NULL) {
         return;
@@ -103,8 +104,9 @@ static uint32_t capture_axis(check *ck, const segment *s)
     if (id == NO_AXIS || ck->m->axes.at[id].primes.n == 0) {
         return id;
     }
-    diag *dg = complain(ck, "capture-product", s->at,
-                        "`{%s}` captures a product of axes; a name holds one axis", s->name);
+    diag *dg =
+        complain(ck, "capture-product", s->at,
+                 "`{%s}` captures a product of axes; a name holds one axis", s->name);
     diag_label(dg, ck->m->axes.at[id].at, "the product");
     return NO_AXIS;
 }
@@ -153,9 +155,10 @@ static uint32_t capture_of(check *ck, rule_scope *scope, const segment *s)
     map_capture *c = &scope->captures.at[i];
     c->is_number = c->is_number || s->width > 0 || s->shift != 0;
     if (c->is_path != (s->kind == SEG_PATH) && !(c->is_path && scope->in_each)) {
-        complain(ck, "capture-kind", s->at,
-                 "`{%s}` stands for a path with dots in one name and for a word in another",
-                 s->name);
+        complain(
+            ck, "capture-kind", s->at,
+            "`{%s}` stands for a path with dots in one name and for a word in another",
+            s->name);
     }
     capture_range(ck, c, s);
     return i;
@@ -173,8 +176,8 @@ static void add_seg(check *ck, rule_scope *scope, const segment *s, map_name *ou
     }
     if (s->kind == SEG_NAME && strmap_get(ck->m->choice_by_name, s->name, &choice)) {
         if (ck->m->choices.at[choice].of_roots) {
-            complain(ck, "bad-choice", s->at, "`{%s}` is a choice of config roots, no text",
-                     s->name);
+            complain(ck, "bad-choice", s->at,
+                     "`{%s}` is a choice of config roots, no text", s->name);
             return;
         }
         ns.kind = NAME_CHOICE;

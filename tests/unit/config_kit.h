@@ -35,7 +35,8 @@ static inline void kit_print(const kit *k)
 /* A mapping from the text of a rule file; the header line is added. */
 static inline const mapping *kit_rules(kit *k, const char *text)
 {
-    const char *header = strncmp(text, "merge", 5) == 0 ? "" : "family t : hf <-> lit\n";
+    const char *header =
+        strncmp(text, "merge", 5) == 0 ? "" : "family t : hf <-> lit\n";
     source *src = NEW(k->a, source);
     const ast_file *file = NULL;
     src->path = "t.rules";
@@ -72,11 +73,13 @@ static inline const char *kit_show(const kit *k, const value *v)
 }
 
 /* Values of one side; the status must be as expected. */
-static inline values *kit_read(kit *k, unsigned side, const char *config, rt_status want)
+static inline values *kit_read(kit *k, unsigned side, const char *config,
+                               rt_status want)
 {
     values *v = NULL;
-    const rt_status got = values_read(
-        &k->cx, k->m, side, config == NULL ? NULL : kit_json(k, config), "config.json", &v);
+    const rt_status got =
+        values_read(&k->cx, k->m, side, config == NULL ? NULL : kit_json(k, config),
+                    "config.json", &v);
     CHECK_INT(got, want);
     if (got != want) {
         kit_print(k);
@@ -100,10 +103,12 @@ static inline const value *kit_fact(const kit *k, const values *v, const char *n
 static inline const char *kit_convert(kit *k, unsigned from, const char *config,
                                       const config_request *req)
 {
-    static const char *const slugs[] = {"no-row",          "config-contradicts", "field-type",
-                                        "undecided-guard", "no-source",          "refused"};
+    static const char *const slugs[] = {"no-row",     "config-contradicts",
+                                        "field-type", "undecided-guard",
+                                        "no-source",  "refused"};
     values *v = NULL;
-    rt_status status = values_read(&k->cx, k->m, from, kit_json(k, config), "config.json", &v);
+    rt_status status =
+        values_read(&k->cx, k->m, from, kit_json(k, config), "config.json", &v);
     k->result = NULL;
     if (status == RT_OK) {
         status = config_convert(&k->cx, v, 1 - from, req, &k->result);
@@ -132,7 +137,7 @@ static inline const field_report *kit_field(const kit *k, const char *name)
     return NULL;
 }
 
-#define TO_LIT(k, config)      kit_convert((k), LEFT, (config), NULL)
-#define TO_HF(k, config)       kit_convert((k), RIGHT, (config), NULL)
+#define TO_LIT(k, config) kit_convert((k), LEFT, (config), NULL)
+#define TO_HF(k, config)  kit_convert((k), RIGHT, (config), NULL)
 
 #endif

@@ -1,4 +1,5 @@
-/* Values of a model: expressions, defaults, spellings, axes, shapes, demands, detection. */
+/* Values of a model: expressions, defaults, spellings, axes, shapes, demands,
+ * detection. */
 #include "config_kit.h"
 
 /* ---- expressions --------------------------------------------------------------- */
@@ -9,12 +10,12 @@ static const char *evaluated(const char *text)
     static char text_of[128];
     kit k = kit_begin();
     kit_rules(&k, arena_printf(k.a, "value x = %s\n", text));
-    const values *v =
-        kit_read(&k, LEFT,
-                 "{\"a\": 6, \"b\": 4, \"f\": 2.5, \"s\": \"Big-Model\", \"n\": null, \"t\": "
-                 "true, \"list\": [1, 2, 3], \"sub\": {\"deep\": {\"x\": 7}}, \"p\": {"
-                 "\"q_proj\": 4, \"layers\\\\.[01]\\\\.v\": 8, \"v\": 9}}",
-                 RT_OK);
+    const values *v = kit_read(
+        &k, LEFT,
+        "{\"a\": 6, \"b\": 4, \"f\": 2.5, \"s\": \"Big-Model\", \"n\": null, \"t\": "
+        "true, \"list\": [1, 2, 3], \"sub\": {\"deep\": {\"x\": 7}}, \"p\": {"
+        "\"q_proj\": 4, \"layers\\\\.[01]\\\\.v\": 8, \"v\": 9}}",
+        RT_OK);
     (void)snprintf(text_of, sizeof text_of, "%s", kit_show(&k, kit_fact(&k, v, "x")));
     kit_end(&k);
     return text_of;
@@ -94,10 +95,12 @@ static void test_axes(void)
     CHECK_INT(kit_size(&k, v, "c"), 64);
     CHECK_INT(kit_size(&k, v, "r"), 4);
     CHECK_INT(kit_size(&k, v, "d"), 8);
-    CHECK(strstr(v->size_from[mapping_axis(k.m, "g")], "hf.kv = 2 (config.json)") != NULL);
+    CHECK(strstr(v->size_from[mapping_axis(k.m, "g")], "hf.kv = 2 (config.json)") !=
+          NULL);
     CHECK_STR(kit_show(&k, kit_fact(&k, v, "att")), "false");
 
-    v = kit_read(&k, LEFT, "{\"hidden\": 64, \"heads\": 8, \"kv\": null, \"head_dim\": 16}",
+    v = kit_read(&k, LEFT,
+                 "{\"hidden\": 64, \"heads\": 8, \"kv\": null, \"head_dim\": 16}",
                  RT_OK);
     CHECK_INT(kit_size(&k, v, "g"), 8);
     CHECK_INT(kit_size(&k, v, "r"), 1);
@@ -171,7 +174,8 @@ static void learn(kit *k, values *v, size_t rule, const char *name, uint64_t row
 {
     const uint64_t shape[2] = {rows, columns};
     const bool on[4] = {true, true, true, true};
-    values_learn(&k->cx, v, &k->m->rules.at[rule].tensors[LEFT].at[0], name, shape, 2, on);
+    values_learn(&k->cx, v, &k->m->rules.at[rule].tensors[LEFT].at[0], name, shape, 2,
+                 on);
 }
 
 static void test_solve(void)
@@ -205,7 +209,8 @@ static void test_solve_contradicts(void)
 
     v = kit_read(&k, LEFT, "{\"hidden\": 64, \"heads\": 8, \"kv\": 2}", RT_OK);
     const uint64_t shape[1] = {64};
-    values_learn(&k.cx, v, &k.m->rules.at[0].tensors[LEFT].at[0], "a.0.q", shape, 1, NULL);
+    values_learn(&k.cx, v, &k.m->rules.at[0].tensors[LEFT].at[0], "a.0.q", shape, 1,
+                 NULL);
     CHECK_INT(values_solve(&k.cx, v), RT_MISMATCH);
     CHECK(diags_has(k.cx.diags, "shape-contradicts"));
     diags_clear(k.cx.diags);
@@ -246,18 +251,22 @@ static void test_parts_off(void)
     kit_end(&k);
 }
 
-/* ---- demands, detection, guards, merges ------------------------------------------- */
+/* ---- demands, detection, guards, merges -------------------------------------------
+ */
 
 static void test_demand(void)
 {
     kit k = kit_begin();
-    kit_rules(&k, "axis c = hf.hidden = lit.n_embd\ne: a [c] <-> b [c]\n"
-                  "require hf.alibi ?? false == false because \"rotary embeddings only\"\n"
-                  "refuse hf.clip != null because \"nothing is clipped\"\n"
-                  "const hf.act = \"silu\"\nignore hf.extra\n"
-                  "config hf.sub.x = lit.x\ndetect hf model_type == \"t\" and not has z.{l}\n");
-    const char *const good = "{\"hidden\": 8, \"extra\": {\"a\": 1}, \"sub\": {\"x\": 1}, "
-                             "\"act\": \"silu\", \"model_type\": \"t\"}";
+    kit_rules(
+        &k,
+        "axis c = hf.hidden = lit.n_embd\ne: a [c] <-> b [c]\n"
+        "require hf.alibi ?? false == false because \"rotary embeddings only\"\n"
+        "refuse hf.clip != null because \"nothing is clipped\"\n"
+        "const hf.act = \"silu\"\nignore hf.extra\n"
+        "config hf.sub.x = lit.x\ndetect hf model_type == \"t\" and not has z.{l}\n");
+    const char *const good =
+        "{\"hidden\": 8, \"extra\": {\"a\": 1}, \"sub\": {\"x\": 1}, "
+        "\"act\": \"silu\", \"model_type\": \"t\"}";
     CHECK_INT(values_demand(&k.cx, kit_read(&k, LEFT, good, RT_OK)), RT_OK);
     CHECK_INT(diags_count(k.cx.diags, SEV_WARNING), 0);
     CHECK_INT(config_detect(&k.cx, k.m, LEFT, kit_json(&k, good), NULL, NULL), 1);
@@ -307,12 +316,14 @@ static void test_guards(void)
 static void test_merge(void)
 {
     kit k = kit_begin();
-    kit_rules(&k, "merge m : lit += lora\naxis c = base.n_embd\naxis n = adapter.r\n"
-                  "value s = adapter.alpha / adapter.r\n"
-                  "x: base w [o <- c] += s * adapter b [o <- n] * adapter a [n <- c]\n");
+    kit_rules(&k,
+              "merge m : lit += lora\naxis c = base.n_embd\naxis n = adapter.r\n"
+              "value s = adapter.alpha / adapter.r\n"
+              "x: base w [o <- c] += s * adapter b [o <- n] * adapter a [n <- c]\n");
     values *v = NULL;
-    CHECK_INT(values_read_pair(&k.cx, k.m, kit_json(&k, "{\"n_embd\": 16}"), "base.yaml",
-                               kit_json(&k, "{\"r\": 4, \"alpha\": 6}"), "lora.yaml", &v),
+    CHECK_INT(values_read_pair(&k.cx, k.m, kit_json(&k, "{\"n_embd\": 16}"),
+                               "base.yaml", kit_json(&k, "{\"r\": 4, \"alpha\": 6}"),
+                               "lora.yaml", &v),
               RT_OK);
     CHECK_INT(kit_size(&k, v, "c"), 16);
     CHECK_INT(kit_size(&k, v, "n"), 4);

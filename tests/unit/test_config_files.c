@@ -1,4 +1,5 @@
-/* Config files of the layouts, the table of named models, and the shipped rule files. */
+/* Config files of the layouts, the table of named models, and the shipped rule files.
+ */
 #include <unistd.h>
 
 #include "base/file.h"
@@ -45,7 +46,8 @@ static void test_files(void)
     put_file(&k, dir, "config.json", "{\"a\": ");
     CHECK_INT(config_load(&k.cx, "hf", dir, &record, &path), RT_FILE);
     CHECK(diags_has(k.cx.diags, "bad-config"));
-    CHECK_INT(config_load_file(&k.cx, path_join(k.a, dir, "none.json"), &record), RT_FILE);
+    CHECK_INT(config_load_file(&k.cx, path_join(k.a, dir, "none.json"), &record),
+              RT_FILE);
     CHECK(diags_has(k.cx.diags, "unreadable"));
     CHECK(dir_list(k.a, dir, &names, &n) == 0);
     for (size_t i = 0; i < n; i++) {
@@ -98,25 +100,28 @@ static void test_models(void)
     kit_end(&k);
 }
 
-/* ---- the shipped families, there and back ------------------------------------------ */
+/* ---- the shipped families, there and back ------------------------------------------
+ */
 
 static const struct {
     const char *family, *config;
 } shipped[] = {
     {"llama",
      "{\"model_type\": \"llama\", \"hidden_size\": 64, \"num_hidden_layers\": 2, "
-     "\"num_attention_heads\": 8, \"num_key_value_heads\": 2, \"intermediate_size\": 96, "
+     "\"num_attention_heads\": 8, \"num_key_value_heads\": 2, \"intermediate_size\": "
+     "96, "
      "\"vocab_size\": 100, \"max_position_embeddings\": 128, \"rms_norm_eps\": 1e-5, "
-     "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "
+     "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, "
+     "\"low_freq_factor\": 1.0, "
      "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 64}, "
      "\"eos_token_id\": [1, 2]}"},
     {"llama",
      "{\"model_type\": \"mistral\", \"hidden_size\": 64, \"num_hidden_layers\": 2, "
      "\"num_attention_heads\": 8, \"intermediate_size\": 96, \"vocab_size\": 100, "
      "\"max_position_embeddings\": 32768}"},
-    {"falcon",
-     "{\"model_type\": \"RefinedWeb\", \"hidden_size\": 64, \"n_layer\": 2, \"n_head\": 8, "
-     "\"n_head_kv\": 2, \"vocab_size\": 100}"},
+    {"falcon", "{\"model_type\": \"RefinedWeb\", \"hidden_size\": 64, \"n_layer\": 2, "
+               "\"n_head\": 8, "
+               "\"n_head_kv\": 2, \"vocab_size\": 100}"},
     {"falcon",
      "{\"model_type\": \"falcon\", \"hidden_size\": 71, \"num_hidden_layers\": 2, "
      "\"num_attention_heads\": 71, \"num_kv_heads\": 71, \"multi_query\": true, "
@@ -134,14 +139,15 @@ static void test_shipped(void)
         const config_request none = {0}, carried = {.carried = config};
         bool good = CHECK(mapping_load(&k.cx, shipped[i].family, &k.m) == RT_OK) &&
                     CHECK(mapping_side(k.m, "hf", &hf));
-        good = good && CHECK(config_detect(&k.cx, k.m, hf, config, NULL, NULL) == 1) &&
-               CHECK(values_read(&k.cx, k.m, hf, config, "config.json", &v) == RT_OK) &&
-               CHECK(values_demand(&k.cx, v) == RT_OK) &&
-               CHECK(config_convert(&k.cx, v, 1 - hf, &none, &lit) == RT_OK) &&
-               CHECK(config_detect(&k.cx, k.m, 1 - hf, lit->record, NULL, NULL) == 1) &&
-               CHECK(values_read(&k.cx, k.m, 1 - hf, lit->record, "lit", &w) == RT_OK) &&
-               CHECK(values_demand(&k.cx, w) == RT_OK) &&
-               CHECK(config_convert(&k.cx, w, hf, &carried, &back) == RT_OK);
+        good =
+            good && CHECK(config_detect(&k.cx, k.m, hf, config, NULL, NULL) == 1) &&
+            CHECK(values_read(&k.cx, k.m, hf, config, "config.json", &v) == RT_OK) &&
+            CHECK(values_demand(&k.cx, v) == RT_OK) &&
+            CHECK(config_convert(&k.cx, v, 1 - hf, &none, &lit) == RT_OK) &&
+            CHECK(config_detect(&k.cx, k.m, 1 - hf, lit->record, NULL, NULL) == 1) &&
+            CHECK(values_read(&k.cx, k.m, 1 - hf, lit->record, "lit", &w) == RT_OK) &&
+            CHECK(values_demand(&k.cx, w) == RT_OK) &&
+            CHECK(config_convert(&k.cx, w, hf, &carried, &back) == RT_OK);
         if (good) {
             /* what the source did not change comes back as it was */
             CHECK_STR(kit_show(&k, back->record), kit_show(&k, config));

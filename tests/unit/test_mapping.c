@@ -1,6 +1,6 @@
 /* The check from outside: tests/check/pass_*.rules give the mapping of pass_*.map, and
- * fail_*.rules exactly the complaints of fail_*.err (`test_mapping --update` writes both).
- * Every slug of the check has a failing case.  The rule files of rules/ pass. */
+ * fail_*.rules exactly the complaints of fail_*.err (`test_mapping --update` writes
+ * both). Every slug of the check has a failing case.  The rule files of rules/ pass. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -53,7 +53,8 @@ static void check_golden(arena *a, const char *path, const char *got)
 
 static const char *beside(arena *a, const char *file, const char *extension)
 {
-    return arena_printf(a, "%.*s%s", (int)(strlen(file) - strlen(".rules")), file, extension);
+    return arena_printf(a, "%.*s%s", (int)(strlen(file) - strlen(".rules")), file,
+                        extension);
 }
 
 static void check_pass(const char *file)
@@ -95,16 +96,43 @@ static bool is_case(const char *name, const char *prefix)
 static void check_slugs(arena *a, const char *said)
 {
     static const char *const slugs[] = {
-        "alternatives-differ", "atom-twice",     "atoms-differ",     "axis-twice",
-        "axis-uncovered",      "axis-unsummed",  "bad-choice",       "bad-dim",
-        "bad-each",            "bad-op",         "bad-regex",        "capture-kind",
-        "capture-product",     "cycle",          "defined-twice",    "field-twice",
-        "guard-one-side",      "guard-side",     "label-missing",    "label-twice",
-        "name-twice",          "names-overlap",  "no-field",         "no-header",
-        "no-such-file",        "not-constant",   "range-differs",    "rest-twice",
-        "row-width",           "rule-twice",     "sides-differ",     "too-many-captures",
-        "two-sides",           "unbound-capture", "unknown-name",    "unknown-rule",
-        "unknown-type",        "wrong-kind",
+        "alternatives-differ",
+        "atom-twice",
+        "atoms-differ",
+        "axis-twice",
+        "axis-uncovered",
+        "axis-unsummed",
+        "bad-choice",
+        "bad-dim",
+        "bad-each",
+        "bad-op",
+        "bad-regex",
+        "capture-kind",
+        "capture-product",
+        "cycle",
+        "defined-twice",
+        "field-twice",
+        "guard-one-side",
+        "guard-side",
+        "label-missing",
+        "label-twice",
+        "name-twice",
+        "names-overlap",
+        "no-field",
+        "no-header",
+        "no-such-file",
+        "not-constant",
+        "range-differs",
+        "rest-twice",
+        "row-width",
+        "rule-twice",
+        "sides-differ",
+        "too-many-captures",
+        "two-sides",
+        "unbound-capture",
+        "unknown-name",
+        "unknown-rule",
+        "wrong-kind",
     };
     for (size_t i = 0; i < sizeof slugs / sizeof slugs[0]; i++) {
         const char *shown = arena_printf(a, "[%s]", slugs[i]);
@@ -131,7 +159,8 @@ static void check_goldens(void)
     arena_free(a);
 }
 
-/* ---- small things ----------------------------------------------------------------- */
+/* ---- small things -----------------------------------------------------------------
+ */
 
 static const mapping *checked(context *cx, const char *text)
 {
@@ -149,9 +178,10 @@ static void check_lookup(void)
 {
     arena *a = arena_new();
     context cx = {a, diags_new(a)};
-    const mapping *m = checked(&cx, "family f : hf <-> lit-legacy\n"
-                                    "axis h = g * r = hf.h\n"
-                                    "w: a.w [h] <-> b.w [h] with lit-legacy = hf * 4 - 2\n");
+    const mapping *m =
+        checked(&cx, "family f : hf <-> lit-legacy\n"
+                     "axis h = g * r = hf.h\n"
+                     "w: a.w [h] <-> b.w [h] with lit-legacy = hf * 4 - 2\n");
     unsigned side = 7;
     if (CHECK(m != NULL)) {
         CHECK(mapping_side(m, "lit-legacy", &side) && side == RIGHT);
@@ -169,13 +199,15 @@ static void check_lookup(void)
     arena_free(a);
 }
 
-/* What reading the right side gives: right = left*mul + add, whichever side is named. */
+/* What reading the right side gives: right = left*mul + add, whichever side is named.
+ */
 static void check_op_sides(void)
 {
     arena *a = arena_new();
     context cx = {a, diags_new(a)};
-    const mapping *m = checked(&cx, "family f : p <-> q\n"
-                                    "w: a.w [c] <-> b.w [c] with p = (q - 1) / 2 in f64\n");
+    const mapping *m =
+        checked(&cx, "family f : p <-> q\n"
+                     "w: a.w [c] <-> b.w [c] with p = (q - 1) / 2 in f64\n");
     if (CHECK(m != NULL)) {
         CHECK(m->rules.at[0].mul > 1.99 && m->rules.at[0].mul < 2.01);
         CHECK(m->rules.at[0].add > 0.99 && m->rules.at[0].add < 1.01);
@@ -188,8 +220,9 @@ static void check_with_more(void)
 {
     arena *a = arena_new();
     context cx = {a, diags_new(a)};
-    const char *text = "family f : hf <-> lit\nw: a.w [c] <-> b.w [c]\n"
-                       "reject \"a wrong rule\" with atoms-differ { v: a.v [c] <-> b.v [d] }\n";
+    const char *text =
+        "family f : hf <-> lit\nw: a.w [c] <-> b.w [c]\n"
+        "reject \"a wrong rule\" with atoms-differ { v: a.v [c] <-> b.v [d] }\n";
     const mapping *m = checked(&cx, text);
     if (CHECK(m != NULL) && CHECK(m->tests.n == 1)) {
         const mapping *none = NULL;
@@ -225,7 +258,8 @@ static void check_embedded(void)
     for (size_t i = 1; i < n; i++) {
         CHECK(strcmp(all[i - 1]->name, all[i]->name) <= 0);
     }
-    for (size_t i = 0; i < n; i++) { /* each is found by the name that it gives itself */
+    for (size_t i = 0; i < n;
+         i++) { /* each is found by the name that it gives itself */
         const mapping *m = NULL;
         CHECK_INT(mapping_load(&cx, all[i]->name, &m), RT_OK);
         CHECK(m != NULL && strcmp(m->name, all[i]->name) == 0);
@@ -237,7 +271,8 @@ int main(int argc, char **argv)
 {
     const char *top = getenv("RETENSOR_SOURCE_DIR");
     update = argc > 1 && strcmp(argv[1], "--update") == 0;
-    if (!CHECK(chdir(top != NULL ? top : ".") == 0) || !CHECK(chdir("tests/check") == 0)) {
+    if (!CHECK(chdir(top != NULL ? top : ".") == 0) ||
+        !CHECK(chdir("tests/check") == 0)) {
         return CHECK_RESULT();
     }
     check_goldens();

@@ -44,9 +44,9 @@ static void bad_zip(kit *k, archive z, const char *word, int line)
 /* The plain archive, n_bytes at z.PLACE + more overwritten. */
 #define BAD_POKE(place, more, value, n_bytes, word)                                    \
     do {                                                                               \
-        archive z = plain_zip(k);                                                      \
-        poke(&z, z.place + (more), value, n_bytes);                                    \
-        BAD_ZIP(z, word);                                                              \
+        archive z_ = plain_zip(k);                                                     \
+        poke(&z_, z_.place + (more), value, n_bytes);                                  \
+        BAD_ZIP(z_, word);                                                             \
     } while (0)
 
 static void good_zip(kit *k, archive z, const char *note)

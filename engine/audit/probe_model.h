@@ -1,0 +1,13 @@
+/* audit/probe_model.h -- the small models of the probe: their sizes. */
+#ifndef RT_AUDIT_PROBE_MODEL_H
+#define RT_AUDIT_PROBE_MODEL_H
+
+#include "audit/probe.h"
+#include "config/values.h"
+
+/* Give every axis a size; axis `one` (or NO_AXIS) gets 1.  False: no choice of primes
+ * makes all sizes that follow from others whole numbers. */
+bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one);
+void probe_tell_sizes(arena *a, const values *v, unsigned side, probe_result *out);
+
+#endif
