@@ -1,8 +1,8 @@
 #include "checkpoint/torch_write.h"
 
-#include <libdeflate.h>
 #include <string.h>
 
+#include "base/crc32.h"
 #include "base/file.h"
 #include "checkpoint/pickle_write.h"
 
@@ -66,9 +66,8 @@ int torch_write_head(arena *a, torch_file *f, int fd)
 {
     buf scratch = {.arena = a};
     zip_member *m = f->zip.members.at;
-    m[MEMBER_PICKLE].crc32 = libdeflate_crc32(0, f->pickle.p, f->pickle.n);
-    m[MEMBER_BYTEORDER].crc32 =
-        libdeflate_crc32(0, BYTEORDER_TEXT, strlen(BYTEORDER_TEXT));
+    m[MEMBER_PICKLE].crc32 = crc32_of(f->pickle.p, f->pickle.n);
+    m[MEMBER_BYTEORDER].crc32 = crc32_of(BYTEORDER_TEXT, strlen(BYTEORDER_TEXT));
     const int errnum = write_member(&m[MEMBER_PICKLE], fd, &scratch, f->pickle.p);
     if (errnum != 0) {
         return errnum;
@@ -88,7 +87,7 @@ int torch_write_tail(arena *a, torch_file *f, int fd, const uint32_t *crc32)
         }
     }
     zip_member *version = &data[f->stored.n];
-    version->crc32 = libdeflate_crc32(0, VERSION_TEXT, strlen(VERSION_TEXT));
+    version->crc32 = crc32_of(VERSION_TEXT, strlen(VERSION_TEXT));
     const int errnum = write_member(version, fd, &scratch, VERSION_TEXT);
     if (errnum != 0) {
         return errnum;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/crc32.h"
 #include "base/file.h"
 #include "checkpoint/bad_file.h"
 #include "checkpoint/bytes_le.h"
@@ -430,7 +431,7 @@ rt_status zip_extract(context *cx, const zip_dir *z, const zip_entry *e,
         !inflate_exactly(stored, (size_t)e->n_stored, text, (size_t)e->n_bytes)) {
         return damaged_entry(&r, e->name, "it does not inflate to its size");
     }
-    if (e->crc != 0 && libdeflate_crc32(0, text, (size_t)e->n_bytes) != e->crc) {
+    if (e->crc != 0 && crc32_of(text, (size_t)e->n_bytes) != e->crc) {
         return damaged_entry(&r, e->name, "its CRC-32 is wrong");
     }
     *bytes = text;

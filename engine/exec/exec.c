@@ -3,11 +3,10 @@
 #include "exec/exec.h"
 
 #include <errno.h>
-#include <libdeflate.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "base/crc32.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "exec/run.h"
@@ -41,14 +40,10 @@ static bool fail(run *r, failure f)
     return false;
 }
 
-/* The checksum of a whole is the exclusive or of its parts' checksums, each moved over
- * the bytes that follow it: any order will do. */
 static void add_crc(tensor_job *job, const unsigned char *bytes, size_t n_bytes,
                     uint64_t n_behind)
 {
-    const uint32_t crc = libdeflate_crc32(0, bytes, n_bytes);
-    const uLong moved = crc32_combine(crc, 0, (z_off_t)n_behind);
-    atomic_fetch_xor(&job->crc32, (unsigned)moved);
+    atomic_fetch_xor(&job->crc32, crc32_part(crc32_of(bytes, n_bytes), n_behind));
 }
 
 static double lanes(const double *lane)

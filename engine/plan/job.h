@@ -1,1 +1,0 @@
-#include "job/job.h" /* moved */
