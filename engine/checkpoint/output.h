@@ -34,8 +34,7 @@ typedef struct output_tensor {
     dtype dt;
     uint8_t rank;
     uint64_t shape[RT_MAX_RANK];
-    int64_t
-        alias_of; /* index of the tensor whose bytes it shares, or -1; never chained */
+    int64_t alias_of; /* the tensor whose bytes it shares, or -1; never chained */
     /* set by output_plan: */
     uint32_t file;
     uint64_t offset; /* in the file, bytes */

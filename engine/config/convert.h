@@ -27,8 +27,7 @@ typedef struct field_report {
 } field_report;
 
 typedef struct config_request {
-    const value
-        *carried; /* config of the target's layout found beside the source, or NULL */
+    const value *carried; /* the target's config found beside the source, or NULL */
     const value *row; /* fields of the named model in the target's layout, or NULL */
     const char *row_name; /* for messages */
     const value *set;     /* record of --set NAME=VALUE for target fields, or NULL */

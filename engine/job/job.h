@@ -1,8 +1,9 @@
 /* job/job.h -- from what a user asks to a closed plan, and its execution.
  *
- *     job_convert / job_merge    open, detect, configure, apply the mappings: headers
- * only job_decide                 read what tie, pad, const and same-in hang on job_run
- * lay out, stream, publish
+ *     job_convert, job_merge   open, detect, configure, apply the mappings; reads
+ *                              headers only
+ *     job_decide               read what tie, pad, const and same-in hang on
+ *     job_run                  lay out, stream, publish
  *
  * A job that was planned with complaints can still be shown (audit): job_convert
  * returns RT_OK whenever there is something to show and puts what is wrong into
@@ -22,15 +23,14 @@ typedef struct job_options {
     const char *const *rules; /* --rules: family names or paths */
     size_t n_rules;
     const char *from, *to; /* layouts, or NULL: detected; `to` NULL: audit the source */
-    const char
-        *model_name;   /* --model_name / --set name=: row of the named-model table */
-    const value *set;  /* --set NAME=VALUE record, or NULL */
-    const char *dtype; /* cast floating tensors ("bfloat16"), or NULL */
-    const char
-        *config_path; /* config of the source layout when not beside it, or NULL */
-    const value
-        *adapter_defaults; /* weakest source of the adapter's fields: only the drop-in
-                              merge_lora has defaults (of its time); or NULL */
+    /* --model_name, --set name=: the row of the named-model table */
+    const char *model_name;
+    const value *set;        /* --set NAME=VALUE record, or NULL */
+    const char *dtype;       /* cast floating tensors ("bfloat16"), or NULL */
+    const char *config_path; /* config of the source when not beside it, or NULL */
+    /* Weakest source of the adapter's fields, or NULL: only the drop-in merge_lora has
+     * defaults, those of its time. */
+    const value *adapter_defaults;
 } job_options;
 
 /* One mapping of the chain, and what it did. */

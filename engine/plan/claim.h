@@ -14,7 +14,7 @@
 typedef struct instance {
     const map_rule *rule;
     const map_tensor
-        *from; /* templates read: the rule's own, or of the rule it is tied to */
+        *from; /* read: the rule's own, or those of the rule it is tied to */
     size_t n_from;
     int64_t *numbers; /* by capture */
     const char **words;
