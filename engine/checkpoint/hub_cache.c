@@ -1,6 +1,7 @@
 /* The hub's local cache, read only:
  *
- *     ROOT/models--ORG--NAME/refs/REV             one commit, 40 hexadecimal digits
+ *     ROOT/models--ORG--NAME/refs/REV             one commit (40 hexadecimal digits;
+ *                                                 any plain name will do here)
  *     ROOT/models--ORG--NAME/snapshots/COMMIT/    links to ../../blobs
  *
  * (huggingface_hub, "Understand caching".)
@@ -75,7 +76,7 @@ static const char *read_ref(arena *a, const char *repo, const char *rev)
     if (n > 0 && text[n - 1] == '\n') {
         text[--n] = '\0';
     }
-    return n == COMMIT_DIGITS && is_commit(text) ? text : NULL;
+    return strlen(text) == n && is_plain(text, false) ? text : NULL;
 }
 
 /* The only snapshot, or NULL. */
@@ -84,7 +85,8 @@ static const char *only_snapshot(arena *a, const char *snapshots)
     char **names;
     size_t n;
 
-    return dir_list(a, snapshots, &names, &n) == 0 && n == 1 && is_commit(names[0])
+    return dir_list(a, snapshots, &names, &n) == 0 && n == 1 &&
+                   is_plain(names[0], false)
                ? names[0]
                : NULL;
 }
