@@ -16,6 +16,8 @@ bad = []
 sources = [p for d in ("engine", "grammar") for p in sorted((top / d).rglob("*.[chly]"))]
 for path in sources:
     place = path.relative_to(top).as_posix()
+    if place == "engine/retensor.h":
+        continue  # the library's door: it shows what programs may use
     folder = place.split("/")[1 if place.startswith("engine/") else 0]
     if folder not in folders:
         bad.append(f"{place}: the folder {folder} is not in engine/LAYERS")
