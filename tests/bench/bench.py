@@ -41,8 +41,8 @@ def warm_memory(n_bytes):
 
 
 def run(command):
-    """Seconds and peak resident bytes.  The peak counts from the fork, so it is at least that
-    of this script (some 10 MiB)."""
+    """Seconds, seconds of all processors, and peak resident bytes; the peak counts from the
+    fork, so it is at least that of this script (some 10 MiB)."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     message = process.stderr.read()
@@ -51,24 +51,26 @@ def run(command):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: exit {process.returncode}\n{message.decode()}")
-    return seconds, usage.ru_maxrss * 1024
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 class Job:
     def __init__(self, name, commands, like=None, limit=None, max_rss=None):
         self.name, self.commands, self.like = name, commands, like
         self.limit, self.max_rss = limit, max_rss
-        self.seconds, self.rss = [], 0
+        self.seconds, self.cpu, self.rss = [], [], 0
 
     def once(self, target, n_bytes):
         shutil.rmtree(target, ignore_errors=True)
         warm_memory(n_bytes)
-        seconds = 0
+        seconds = cpu = 0
         for command in self.commands:
-            took, rss = run(command)
+            took, worked, rss = run(command)
             seconds += took
+            cpu += worked
             self.rss = max(self.rss, rss)
         self.seconds.append(seconds)
+        self.cpu.append(cpu)
         shutil.rmtree(target)
 
     def median(self):
@@ -119,17 +121,17 @@ def table(jobs):
     """Prints it; are all within their limits?"""
     by_name = {j.name: j for j in jobs}
     fine = True
-    print(f"{'job':36} {'median s':>9} {'best s':>8} {'ratio':>7} {'best':>6} {'limit':>6} {'peak MiB':>9}")
+    print(f"{'job':36} {'median s':>9} {'best s':>8} {'ratio':>7} {'best':>6} {'limit':>6} {'cpu s':>7} {'peak MiB':>9}")
     for j in jobs:
-        line = f"{j.name:36} {j.median():9.3f} {min(j.seconds):8.3f}"
-        if j.like is not None:
-            like = by_name[j.like]
+        like = by_name.get(j.like)
+        ratios = f"{'':21}"
+        if like is not None:
             ratio = j.median() / like.median()
-            within = ratio <= j.limit and j.rss <= j.max_rss
-            line += f" {ratio:7.2f} {min(j.seconds) / min(like.seconds):6.2f} {j.limit:6.1f} {j.rss / MIB:9.1f}"
-            line += "" if within else "   beyond"
-            fine = fine and within
-        print(line, flush=True)
+            ratios = f"{ratio:7.2f} {min(j.seconds) / min(like.seconds):6.2f} {j.limit:6.1f}"
+        within = like is None or ratio <= j.limit and j.rss <= j.max_rss
+        fine = fine and within
+        print(f"{j.name:36} {j.median():9.3f} {min(j.seconds):8.3f} {ratios} "
+              f"{statistics.median(j.cpu):7.2f} {j.rss / MIB:9.1f}{'' if within else '   beyond'}", flush=True)
     return fine
 
 
