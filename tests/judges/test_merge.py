@@ -69,9 +69,9 @@ def test_all_masks(heads, mask, base, tmp_path):
         if name not in exact:
             assert torch.equal(value, before[name]), name
         else:
-            assert evaluate.nearly_nearest(value, exact[name], 0.25), name
+            assert evaluate.nearly_nearest(value, exact[name]), name
             # rows of parts that were not trained keep their bytes
-            untouched = (exact[name] == before[name].double()).all(dim=1)
+            untouched = (exact[name][0] == before[name].double()).all(dim=1)
             assert torch.equal(value[untouched], before[name][untouched]), name
     theirs = litgpt_merge(config, before, adapter)
     for name in out:
@@ -90,7 +90,7 @@ def test_other_modules(name, flag, base, tmp_path):
     for key, value in out.items():
         assert value.dtype == before[key].dtype
         if key in exact:
-            assert evaluate.nearly_nearest(value, exact[key], 0.25 if dtype == torch.float32 else 0.02), key
+            assert evaluate.nearly_nearest(value, exact[key]), key
         else:
             assert torch.equal(value, before[key]), key
 
@@ -103,7 +103,7 @@ def test_half_precision_is_rounded_once(dtype, base, tmp_path):
     before = lit_state(base(name))
     out = lit_state(merge(base(name), tmp_path / "lora", tmp_path / "out"))
     for key, exact in evaluate.merged(config, before, adapter).items():
-        assert evaluate.nearly_nearest(out[key], exact, 0.02), key
+        assert evaluate.nearly_nearest(out[key], exact), key
     theirs = litgpt_merge(config, before, adapter)
     for key in out:  # litgpt rounds three times
         torch.testing.assert_close(out[key], theirs[key], rtol=1.6e-2 if dtype == torch.bfloat16 else 1e-3, atol=2e-3)
