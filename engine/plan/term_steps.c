@@ -1,6 +1,7 @@
 /* plan/term_steps.c -- the low-rank terms of one update as steps of pieces. */
 #include <string.h>
 
+#include "plan/piece_steps.h"
 #include "plan/update.h"
 
 /* ---- terms --------------------------------------------------------------------- */
@@ -153,9 +154,9 @@ void add_terms(merger *g, const attempt *x, plan_tensor *t)
         if (piece_elems(&box) == 0) {
             continue;
         }
-        if (box.n_steps == 0) {
-            piece_canonical(&box);
-        }
+        /* One query head for each group is a dim of size 1, which composing would take
+         * for the dim of the same stride that it stands in. */
+        piece_canonical_with(&box, steps.at);
         if (!piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n, &pieces,
                            1 << 20)) {
             diag_report(g->cx->diags, SEV_ERROR, "too-many-terms", x->u->at,
