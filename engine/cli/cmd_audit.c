@@ -5,15 +5,7 @@
 #include "audit/lint.h"
 #include "audit/plan_lines.h"
 #include "audit/report.h"
-#include "base/json.h"
 #include "cli/command.h"
-
-static rt_status print_json(session *s, const value *v)
-{
-    buf out = {.arena = s->cx.arena};
-    json_print(&out, v);
-    return session_print(s, &out);
-}
 
 /* A job that could not even be planned: 4 when no family fits, else the answer is no.
  */
@@ -40,8 +32,8 @@ rt_status cmd_audit(session *s)
     }
     const report r = report_of(s->cx.arena, j);
     buf out = {.arena = s->cx.arena};
-    if (s->opt.json) {
-        json_print(&out, report_value(s->cx.arena, &r));
+    if (session_wants_value(s)) {
+        session_value(s, &out, report_value(s->cx.arena, &r));
     } else {
         report_text(&out, &r);
     }
@@ -61,12 +53,8 @@ rt_status cmd_plan(session *s)
     job *j = NULL;
     TRY(job_convert(&s->cx, &jo, s->opt.args.at[0], &j));
     rt_status status = j->status;
-    if (status == RT_OK && s->opt.json) {
-        status = print_json(s, plan_value(s->cx.arena, j, session_memory(s)));
-    } else if (status == RT_OK) {
-        buf out = {.arena = s->cx.arena};
-        plan_text(&out, j, session_memory(s));
-        status = session_print(s, &out);
+    if (status == RT_OK) {
+        status = session_plan(s, j);
     }
     job_close(j);
     return status;
@@ -79,13 +67,13 @@ rt_status cmd_explain(session *s)
     TRY(job_convert(&s->cx, &jo, s->opt.args.at[0], &j));
     explanation e;
     rt_status status = explain(&s->cx, j, s->opt.args.at[1], &e);
-    if (status == RT_OK && s->opt.json) {
-        status = print_json(s, explanation_value(s->cx.arena, &e));
+    buf out = {.arena = s->cx.arena};
+    if (status == RT_OK && session_wants_value(s)) {
+        session_value(s, &out, explanation_value(s->cx.arena, &e));
     } else if (status == RT_OK) {
-        buf out = {.arena = s->cx.arena};
         explanation_text(&out, &e);
-        status = session_print(s, &out);
     }
+    status = status == RT_OK ? session_print(s, &out) : status;
     job_close(j);
     return status;
 }

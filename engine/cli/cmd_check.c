@@ -2,7 +2,6 @@
 #include "audit/probe.h"
 #include "audit/rule_tests.h"
 #include "audit/show.h"
-#include "base/json.h"
 #include "cli/command.h"
 
 static void add_list(buf *out, const char *head, const char *const *texts, size_t n)
@@ -59,7 +58,7 @@ static rt_status check_one(session *s, const char *path, buf *out, value *list)
     TRY(mapping_load(&s->cx, path, &m));
     const size_t n_failed = rule_tests_run(&s->cx, m);
     probe_run(&s->cx, m, &probe);
-    if (s->opt.json) {
+    if (session_wants_value(s)) {
         vec_push(s->cx.arena, &list->items,
                  tell_value(s->cx.arena, path, m, n_failed, &probe));
     } else {
@@ -77,10 +76,14 @@ rt_status cmd_check(session *s)
         const rt_status status = check_one(s, s->opt.args.at[i], &out, list);
         worst = status > worst ? status : worst;
     }
-    if (s->opt.json) {
-        json_print(&out, list);
+    if (s->opt.sarif) {
+        session_sarif(s);
+    } else {
+        if (session_wants_value(s)) {
+            session_value(s, &out, list);
+        }
+        TRY(session_print(s, &out));
+        session_say(s);
     }
-    TRY(session_print(s, &out));
-    session_say(s);
     return worst == RT_OK && s->opt.strict && s->n_warnings > 0 ? RT_NO : worst;
 }

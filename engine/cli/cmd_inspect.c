@@ -4,7 +4,6 @@
 
 #include "audit/inspect.h"
 #include "audit/show.h"
-#include "base/json.h"
 #include "cli/command.h"
 #include "config/convert.h"
 
@@ -13,13 +12,14 @@ rt_status cmd_inspect(session *s)
     checkpoint *c = NULL;
     TRY(checkpoint_open(&s->cx, s->opt.args.at[0], &c));
     buf out = {.arena = s->cx.arena};
-    if (s->opt.json) {
-        json_print(&out, inspect_value(s->cx.arena, c));
+    if (session_wants_value(s)) {
+        session_value(s, &out, inspect_value(s->cx.arena, c));
     } else {
         inspect_text(&out, c);
     }
     const rt_status status = session_print(s, &out);
-    for (size_t i = 0; i < c->inv->notes.n && !s->opt.json && !s->opt.quiet; i++) {
+    for (size_t i = 0; i < c->inv->notes.n && !session_wants_value(s) && !s->opt.quiet;
+         i++) {
         (void)fprintf(stderr, "note: %s\n", c->inv->notes.at[i]);
     }
     inventory_close(c->inv);
@@ -81,16 +81,16 @@ rt_status cmd_families(session *s)
     buf out = {.arena = a};
     value *list = value_list(a);
     for (size_t i = 0; i < n; i++) {
-        if (s->opt.json) {
+        if (session_wants_value(s)) {
             vec_push(a, &list->items, family_value(a, all[i], rows, n_rows));
         } else {
             family_text(&out, all[i], rows, n_rows);
         }
     }
-    if (s->opt.json) {
+    if (session_wants_value(s)) {
         value *v = value_record(a);
         value_set(a, v, "families", list);
-        json_print(&out, v);
+        session_value(s, &out, v);
     }
     return session_print(s, &out);
 }

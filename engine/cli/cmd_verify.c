@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "audit/verify.h"
-#include "base/json.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 
@@ -39,8 +38,8 @@ static rt_status compare(session *s, job *a, const job *b)
     progress_end(&bar);
     TRY(status);
     buf out = {.arena = s->cx.arena};
-    if (s->opt.json) {
-        json_print(&out, verify_value(s->cx.arena, &r));
+    if (session_wants_value(s)) {
+        session_value(s, &out, verify_value(s->cx.arena, &r));
     } else {
         verify_text(&out, &r);
     }

@@ -61,6 +61,11 @@ rt_status cmd_convert_pretrained_checkpoint(session *s);
 
 /* Print what was reported so far, and forget it. */
 void session_say(session *s);
+/* All messages so far as one SARIF log on stdout. */
+void session_sarif(session *s);
+/* Is the answer a value (--json, --html) and not text?  And its print. */
+bool session_wants_value(const session *s);
+void session_value(const session *s, buf *out, const value *v);
 /* Write to stdout; RT_FILE when that fails. */
 RT_NODISCARD rt_status session_print(session *s, const buf *text);
 /* Report a wrong command line; returns RT_USAGE. */
@@ -71,6 +76,9 @@ run_options session_run(const session *s);
 uint64_t session_memory(const session *s); /* bytes for buffers */
 
 /* ---- write.c: from a planned job to files ---------------------------------------- */
+
+/* Show the plan of a job: plan, and --dry-run of any command. */
+RT_NODISCARD rt_status session_plan(session *s, const job *j);
 
 /* Refuse what is wrong with the job, decide, run, and say what was done. */
 RT_NODISCARD rt_status session_write(session *s, job *j, run_options *run,

@@ -78,7 +78,7 @@ static const command commands[] = {
      "format,\n"
      "notes, n_bytes}; offsets in bytes from the beginning of the file.\n",
      "  0  done\n  2  the command line is wrong\n  5  a file is missing or damaged\n"},
-    {"check", "RULEFILE...", 1, 4096, OPTION(VERBOSE), cmd_check,
+    {"check", "RULEFILE...", 1, 4096, OPTION(VERBOSE) | OPTION(SARIF), cmd_check,
      "prove rule files, run the tests in them, probe every rule",
      "retensor check rules/llama.rules",
      "Beyond the proof, each rule moves a small model whose sizes are distinct primes, "

@@ -77,6 +77,8 @@ static const option_row rows[OPT_COUNT] = {
                    "write nothing; end with 1 when a file is not canonical"},
     [OPT_VERBOSE] = {"--verbose", NULL, KIND_FLAG, AT(verbose),
                      "print the rules as they were understood"},
+    [OPT_SARIF] = {"--sarif", NULL, KIND_FLAG, AT(sarif),
+                   "the messages on stdout, for code scanners (SARIF 2.1.0)"},
     [OPT_FORCE] =
         {"--force", NULL, KIND_FLAG, AT(force),
          "write into a directory that is not empty, over files of these names"},
@@ -102,6 +104,7 @@ static const option_row rows[OPT_COUNT] = {
                     "warnings are answers of no: exit code 1, nothing written"},
     [OPT_JSON] = {"--json", NULL, KIND_FLAG, AT(json),
                   "a report for programs on stdout, one message a line on stderr"},
+    [OPT_HTML] = {"--html", NULL, KIND_FLAG, AT(html), "the same report as a page"},
     [OPT_QUIET] = {"--quiet", NULL, KIND_FLAG, AT(quiet), "say nothing but errors"},
     [OPT_COLOR] = {"--color", "WHEN", KIND_WHEN, AT(color),
                    "auto, always or never (default: auto)"},

@@ -22,7 +22,7 @@ typedef struct options {
     const char *precision;              /* "bf16-true" */
     uint64_t shard_bytes, memory_bytes; /* 0: the default */
     uint64_t threads;                   /* 0: all processors */
-    bool no_sync, force, dry_run, json, quiet, strict, help, version;
+    bool no_sync, force, dry_run, json, html, sarif, quiet, strict, help, version;
     bool lints, verbose, check, report;
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
@@ -58,6 +58,7 @@ typedef enum option_id {
     OPT_REPORT,
     OPT_CHECK,
     OPT_VERBOSE,
+    OPT_SARIF,
     OPT_FORCE,
     OPT_SET,
     OPT_DTYPE,
@@ -69,6 +70,7 @@ typedef enum option_id {
     OPT_DRY_RUN,
     OPT_STRICT,
     OPT_JSON,
+    OPT_HTML,
     OPT_QUIET,
     OPT_COLOR,
     OPT_PROGRESS,
@@ -84,7 +86,7 @@ typedef uint64_t option_set; /* bit i: option i */
 #define OPTIONS_EVERYWHERE                                                             \
     (OPTION(SET) | OPTION(DTYPE) | OPTION(FORMAT) | OPTION(SHARD_SIZE) |               \
      OPTION(THREADS) | OPTION(MEMORY) | OPTION(NO_SYNC) | OPTION(DRY_RUN) |            \
-     OPTION(STRICT) | OPTION(JSON) | OPTION(QUIET) | OPTION(COLOR) |                   \
+     OPTION(STRICT) | OPTION(JSON) | OPTION(HTML) | OPTION(QUIET) | OPTION(COLOR) |    \
      OPTION(PROGRESS) | OPTION(HELP) | OPTION(VERSION))
 
 /* Parse argv[0..n-1] (without program and command).  RT_USAGE with one diagnostic, slug

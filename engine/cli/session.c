@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "audit/report_html.h"
+#include "base/json.h"
 #include "base/pool.h"
 #include "cli/signals.h"
 
@@ -21,6 +23,14 @@ void session_say(session *s)
     diags_clear(d);
 }
 
+void session_sarif(session *s)
+{
+    diags *d = s->cx.diags;
+    s->n_warnings += diags_count(d, SEV_WARNING);
+    diags_print_sarif(d, RETENSOR_VERSION, stdout);
+    diags_clear(d);
+}
+
 rt_status session_print(session *s, const buf *text)
 {
     const size_t n_bytes = text->n;
@@ -31,6 +41,20 @@ rt_status session_print(session *s, const buf *text)
         return RT_FILE;
     }
     return RT_OK;
+}
+
+bool session_wants_value(const session *s)
+{
+    return s->opt.json || s->opt.html;
+}
+
+void session_value(const session *s, buf *out, const value *v)
+{
+    if (s->opt.html) {
+        report_html(out, arena_printf(s->cx.arena, "retensor %s", s->command->name), v);
+    } else {
+        json_print(out, v);
+    }
 }
 
 rt_status session_usage(session *s, const char *help, const char *fmt, ...)

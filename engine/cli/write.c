@@ -4,15 +4,14 @@
 
 #include "audit/plan_lines.h"
 #include "audit/report.h"
-#include "base/json.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 
-static rt_status show_plan(session *s, const job *j)
+rt_status session_plan(session *s, const job *j)
 {
     buf out = {.arena = s->cx.arena};
-    if (s->opt.json) {
-        json_print(&out, plan_value(s->cx.arena, j, session_memory(s)));
+    if (session_wants_value(s)) {
+        session_value(s, &out, plan_value(s->cx.arena, j, session_memory(s)));
     } else {
         plan_text(&out, j, session_memory(s));
     }
@@ -23,8 +22,8 @@ static rt_status tell(session *s, const job *j, const run_result *done)
 {
     buf out = {.arena = s->cx.arena}, said = {.arena = s->cx.arena};
     session_say(s);
-    if (s->opt.json) {
-        json_print(&out, summary_value(s->cx.arena, j, done));
+    if (session_wants_value(s)) {
+        session_value(s, &out, summary_value(s->cx.arena, j, done));
     } else {
         if (s->opt.report && j->merged.n > 0) {
             merge_text(&out, j, done->stats);
@@ -50,7 +49,7 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
         return RT_NO;
     }
     if (o->dry_run) {
-        return show_plan(s, j);
+        return session_plan(s, j);
     }
     progress bar;
     const bool terminal = isatty(STDERR_FILENO) && !o->quiet && !o->json;
@@ -58,7 +57,7 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
         run->exec.progress = progress_tell;
         run->exec.who = &bar;
     }
-    run->exec.measure = j->merged.n > 0 && (o->report || o->json);
+    run->exec.measure = j->merged.n > 0 && (o->report || session_wants_value(s));
     run_result done;
     progress_begin(&bar);
     const rt_status status = job_run(&s->cx, j, run, dst, &done);

@@ -56,6 +56,7 @@ void source_line_column(const source *src, uint32_t byte, unsigned *line,
  * one line with the number of further ones.  Names are escaped for terminals. */
 void diags_print_text(const diags *d, FILE *to, bool color);
 void diags_print_json(const diags *d, FILE *to); /* one JSON object a line */
+void diags_print_sarif(const diags *d, const char *version, FILE *to);
 
 /* What every stage gets: where memory comes from and where complaints go. */
 typedef struct context {

@@ -1,6 +1,7 @@
 /* Diagnostics as people and programs see them. */
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "check.h"
 #include "diag/diag.h"
 
@@ -20,7 +21,7 @@ static where at(const char *what)
     return (where){&rules, lo, lo + (uint32_t)strlen(what)};
 }
 
-typedef enum form { TEXT, COLOR, JSON } form;
+typedef enum form { TEXT, COLOR, JSON, SARIF } form;
 
 static const char *print(arena *a, const diags *d, form f)
 {
@@ -30,6 +31,8 @@ static const char *print(arena *a, const diags *d, form f)
     CHECK(to != NULL);
     if (f == JSON) {
         diags_print_json(d, to);
+    } else if (f == SARIF) {
+        diags_print_sarif(d, "1.2", to);
     } else {
         diags_print_text(d, to, f == COLOR);
     }
@@ -179,6 +182,40 @@ static void test_order_and_cap(arena *a)
     CHECK_INT(diags_count(d, SEV_ERROR), 1000);
 }
 
+/* One log, each slug a rule once, places of results and of labels, no place if none. */
+static void test_sarif(arena *a)
+{
+    diags *d = diags_new(a);
+    diag *dg = diag_report(d, SEV_ERROR, "target-overlap", at("\"model.norm.weight\""),
+                           "two rules write one tensor");
+    diag_label(dg, at("x : hf"), "also written here");
+    diag_help(dg, "delete one");
+    (void)diag_report(d, SEV_WARNING, "target-overlap", NOWHERE, "elsewhere");
+    const char *text_of = print(a, d, SARIF), *why = NULL;
+    const value *log = json_parse(a, text_of, strlen(text_of), &why);
+    if (!CHECK(log != NULL)) {
+        return;
+    }
+    CHECK_STR(value_get(log, "version")->s, "2.1.0");
+    const value *run = value_get(log, "runs")->items.at[0];
+    const value *driver = value_get(value_get(run, "tool"), "driver");
+    CHECK_STR(value_get(driver, "version")->s, "1.2");
+    CHECK_INT((int)value_get(driver, "rules")->items.n, 1);
+    const value *results = value_get(run, "results");
+    CHECK_INT((int)results->items.n, 2);
+    CHECK_STR(value_show(a, results->items.at[0]),
+              "{\"ruleId\": \"target-overlap\", \"level\": \"error\", "
+              "\"message\": {\"text\": \"two rules write one tensor\\nhelp: delete "
+              "one\"}, \"locations\": [{\"physicalLocation\": {\"artifactLocation\": "
+              "{\"uri\": \"rules/x.rules\"}, \"region\": {\"startLine\": 3, "
+              "\"startColumn\": 8, \"endLine\": 3, \"endColumn\": 27}}}], "
+              "\"relatedLocations\": [{\"physicalLocation\": {\"artifactLocation\": "
+              "{\"uri\": \"rules/x.rules\"}, \"region\": {\"startLine\": 1, "
+              "\"startColumn\": 8, \"endLine\": 1, \"endColumn\": 14}}, \"message\": "
+              "{\"text\": \"also written here\"}}]}");
+    CHECK_INT((int)value_get(results->items.at[1], "locations")->items.n, 0);
+}
+
 int main(void)
 {
     arena *a = arena_new();
@@ -187,6 +224,7 @@ int main(void)
     test_columns(a);
     test_long_line(a);
     test_order_and_cap(a);
+    test_sarif(a);
     arena_free(a);
     return CHECK_RESULT();
 }
