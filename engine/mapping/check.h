@@ -68,6 +68,7 @@ typedef struct rule_scope {
     bool in_each; /* `{m}` continues the path capture of the `each` line */
 } rule_scope;
 
+/* ---- shared.c ------------------------------------------------------------------ */
 typedef void (*item_visit)(check *ck, const item *it, const block_scope *b,
                            const origin *from);
 /* Every item that no `without` removes, blocks opened; `b` is NULL outside of blocks.
