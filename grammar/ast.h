@@ -157,6 +157,7 @@ typedef enum arrow_kind {
 typedef struct dims {
     where at;
     arrow_kind arrow;
+    bool any; /* `[...]`: whatever dims the tensor has */
     dim_list batch, left, right;
 } dims;
 
@@ -269,6 +270,11 @@ typedef struct spelled_item { /* spelled hf.a | hf.b.c : reads any, writes the f
     expr_list paths;
 } spelled_item;
 
+typedef struct names_item { /* spelled adapter A | B: tensors named B are read as A */
+    const char *side;
+    template_list names;
+} names_item;
+
 typedef struct equation_item { /* config A = B when E;  soft A = B */
     const expr *left, *right;
     const expr *when;
@@ -347,6 +353,13 @@ typedef struct factor {
 } factor;
 typedef VEC(factor) factor_list;
 
+/* What is done with the factors besides. */
+typedef struct manner {
+    const tensor_ref
+        *norm;        /* `norm = adapter m [O]`: the norms of the sum become these */
+    const expr *rows; /* `rows = E`: the target's rows of these numbers are replaced */
+} manner;
+
 typedef struct update_item { /* name: base T [dims] += s * adapter B [..] * adapter A
                                 [..] */
     const char *name;
@@ -354,6 +367,7 @@ typedef struct update_item { /* name: base T [dims] += s * adapter B [..] * adap
     tensor_ref target;
     bool replace; /* := */
     factor_list factors;
+    manner how;
     const expr *when;
 } update_item;
 
@@ -401,6 +415,7 @@ typedef enum item_kind {
     ITEM_DETECT,
     ITEM_FIELD,
     ITEM_SPELLED,
+    ITEM_SPELLED_NAMES,
     ITEM_EQUATION,
     ITEM_CONST,
     ITEM_DEFAULT,
@@ -431,6 +446,7 @@ struct item {
         detect_item detect;
         field_item field;
         spelled_item spelled;
+        names_item names;
         equation_item equation;
         assign_item assign; /* CONST, DEFAULT */
         table_item table;

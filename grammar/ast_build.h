@@ -67,6 +67,7 @@ alternative ast_alternative(where at, alternative text, bool optional,
 alternative_list ast_alt(parse_state *ps, alternative_list list, alternative a);
 
 const dims *ast_dims(parse_state *ps, where at, dim_group_list groups);
+const dims *ast_dims_any(parse_state *ps, where at);
 const dims *ast_dims_map(parse_state *ps, where at, dim_group_list left,
                          arrow_kind arrow, dim_list right);
 const dim *ast_dim_axis(parse_state *ps, where at, const char *name);
@@ -104,7 +105,9 @@ const item *ast_tie(parse_state *ps, where at, const char *rule, const char *to,
                     const char *side, const expr *by);
 factor ast_factor(parse_state *ps, where at, tensor_ref t);
 const item *ast_update(parse_state *ps, where at, rule_name name, tensor_ref target,
-                       bool replace, factor_list factors, const expr *when);
+                       bool replace, factor_list factors, manner how, const expr *when);
+manner ast_how_norm(parse_state *ps, where at, const char *name, tensor_ref t);
+manner ast_how_rows(parse_state *ps, where at, const char *name, const expr *rows);
 const item *ast_each(parse_state *ps, where at, where brace, const template *name,
                      const dims *d, template_list except, const expr *when,
                      item_list items);
@@ -119,6 +122,8 @@ const char *ast_type(parse_state *ps, where at, const char *type);
 const item *ast_field(parse_state *ps, where at, const expr *path, const char *type,
                       const expr *absent);
 const item *ast_spelled(parse_state *ps, where at, const expr *first, expr_list others);
+const item *ast_spelled_names(parse_state *ps, where at, const char *side,
+                              const template *first, template_list others);
 const item *ast_equation(parse_state *ps, where at, bool soft, const expr *left,
                          const expr *right, const expr *when);
 const item *ast_assign(parse_state *ps, where at, item_kind kind, const expr *path,

@@ -104,6 +104,18 @@ const item *ast_spelled(parse_state *ps, where at, const expr *first, expr_list 
     return it;
 }
 
+const item *ast_spelled_names(parse_state *ps, where at, const char *side,
+                              const template *first, template_list others)
+{
+    item *it = item_new(ps, at, ITEM_SPELLED_NAMES);
+    it->u.names.side = side;
+    vec_push(ps->arena, &it->u.names.names, first);
+    for (size_t i = 0; i < others.n; i++) {
+        vec_push(ps->arena, &it->u.names.names, others.at[i]);
+    }
+    return it;
+}
+
 const item *ast_equation(parse_state *ps, where at, bool soft, const expr *left,
                          const expr *right, const expr *when)
 {

@@ -179,8 +179,29 @@ factor ast_factor(parse_state *ps, where at, tensor_ref t)
     return (factor){.at = at, .tensor = kept};
 }
 
+static void check_word(parse_state *ps, where at, const char *name, const char *want)
+{
+    if (strcmp(name, want) != 0) {
+        ast_error(ps, at, "'%s' is not known here; it would be `%s = ...`", name, want);
+    }
+}
+
+manner ast_how_norm(parse_state *ps, where at, const char *name, tensor_ref t)
+{
+    check_word(ps, at, name, "norm");
+    tensor_ref *kept = NEW(ps->arena, tensor_ref);
+    *kept = t;
+    return (manner){.norm = kept};
+}
+
+manner ast_how_rows(parse_state *ps, where at, const char *name, const expr *rows)
+{
+    check_word(ps, at, name, "rows");
+    return (manner){.rows = rows};
+}
+
 const item *ast_update(parse_state *ps, where at, rule_name name, tensor_ref target,
-                       bool replace, factor_list factors, const expr *when)
+                       bool replace, factor_list factors, manner how, const expr *when)
 {
     item *it = item_new(ps, at, ITEM_UPDATE);
     it->u.update = (update_item){.name = name.text,
@@ -188,7 +209,11 @@ const item *ast_update(parse_state *ps, where at, rule_name name, tensor_ref tar
                                  .target = target,
                                  .replace = replace,
                                  .factors = factors,
+                                 .how = how,
                                  .when = when};
+    if ((how.norm != NULL && replace) || (how.rows != NULL && !replace)) {
+        ast_error(ps, target.at, "`norm =` stands behind a sum, `rows =` behind `:=`");
+    }
     if (target.role == NULL || strcmp(target.role, "base") != 0) {
         diag *dg = ast_error(ps, target.at, "an update changes a tensor of the base");
         diag_help(dg, "write `base` before the name");

@@ -167,6 +167,13 @@ const dims *ast_dims(parse_state *ps, where at, dim_group_list groups)
     return d;
 }
 
+const dims *ast_dims_any(parse_state *ps, where at)
+{
+    dims *d = NEW(ps->arena, dims);
+    *d = (dims){.at = at, .any = true};
+    return d;
+}
+
 const dims *ast_dims_map(parse_state *ps, where at, dim_group_list left,
                          arrow_kind arrow, dim_list right)
 {

@@ -326,7 +326,7 @@ static void print_dim(buf *out, const dim *d)
 
 void print_dims(buf *out, const dims *d)
 {
-    buf_add(out, "[");
+    buf_add(out, d->any ? "[..." : "[");
     for (size_t i = 0; i < d->batch.n; i++) {
         print_dim(out, d->batch.at[i]);
         buf_add(out, ", ");

@@ -234,6 +234,12 @@ static void print_update(buf *out, const update_item *u)
         print_expr(out, f->scalar);
         buf_add(out, simple ? "" : ")");
     }
+    if (u->how.norm != NULL) {
+        buf_add(out, MAY_BREAK "norm = ");
+        print_tensor(out, u->how.norm);
+    } else if (u->how.rows != NULL) {
+        print_equals(out, u->how.rows, MAY_BREAK "rows ");
+    }
     print_when(out, u->when);
 }
 
@@ -281,6 +287,13 @@ void print_item(buf *out, const item *it)
     case ITEM_SPELLED:
         buf_add(out, "spelled ");
         print_exprs(out, &it->u.spelled.paths, " |" MAY_INNER);
+        break;
+    case ITEM_SPELLED_NAMES:
+        buf_printf(out, "spelled %s ", it->u.names.side);
+        for (size_t i = 0; i < it->u.names.names.n; i++) {
+            buf_add(out, i == 0 ? "" : MAY_BREAK "| ");
+            print_template(out, it->u.names.names.at[i]);
+        }
         break;
     case ITEM_EQUATION: print_equation(out, &it->u.equation); break;
     case ITEM_CONST: print_assign(out, "const", &it->u.assign); break;

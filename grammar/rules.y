@@ -113,7 +113,7 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <expr *> members
 %type <word_list> names opt_without keys
 %type <template *> template holes
-%type <template_list> opt_except templates
+%type <template_list> opt_except templates spelled_names
 %type <segment> hole capture range
 %type <int64_t> shift
 %type <alternative> alternative optional text
@@ -132,6 +132,7 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <pattern_field> pattern_field
 %type <factor_list> factors
 %type <factor> factor
+%type <manner> opt_how
 %type <test_line_list> lines
 %type <test_line> line
 
@@ -298,6 +299,7 @@ text: NAME                          { $$ = (alternative){@$, $NAME, false, false
 /* ---- dimensions ----------------------------------------------------------------- */
 
 dims: '[' groups[l] ']'             { $$ = ast_dims(ps, @$, $l); }
+    | '[' ELLIPSIS ']'              { $$ = ast_dims_any(ps, @$); }
     | '[' ']'                       { $$ = ast_dims(ps, @$, (dim_group_list){0}); }
     | '[' groups[l] TO_LEFT group[r] ']'
                                     { $$ = ast_dims_map(ps, @$, $l, ARROW_OUT_IN, $r); }
@@ -342,6 +344,8 @@ item: AXIS NAME equals[l]           { $$ = ast_define(ps, @$, ITEM_AXIS, $NAME, 
     | FIELD column[c] opt_type[t] opt_equal[e]
                                     { $$ = ast_field(ps, @$, $c, $t, $e); }
     | SPELLED ref[p] '|' spellings[l] { $$ = ast_spelled(ps, @$, $p, $l); }
+    | SPELLED role template[t] '|' spelled_names[l]
+                                    { $$ = ast_spelled_names(ps, @$, $role, $t, $l); }
     | CONFIG REST                   { $$ = ast_item(ps, @$, ITEM_CONFIG_REST); }
     | CONFIG expr[l] '=' expr[r] opt_when[e]
                                     { $$ = ast_equation(ps, @$, false, $l, $r, $e); }
@@ -362,6 +366,11 @@ equals:
     ;
 
 opt_type: %empty { $$ = NULL; } | ':' NAME { $$ = ast_type(ps, @NAME, $NAME); } ;
+
+spelled_names:
+      template[t]           { $$ = (template_list){0}; vec_push(ps->arena, &$$, $t); }
+    | spelled_names[l] '|' template[t] { $$ = $l; vec_push(ps->arena, &$$, $t); }
+    ;
 
 spellings:
       ref[p]                        { $$ = (expr_list){0}; vec_push(ps->arena, &$$, $p); }
@@ -494,10 +503,10 @@ keys: %empty                        { $$ = (word_list){0}; }
 
 item: USE NAME opt_without[l]       { $$ = ast_use(ps, @$, $NAME, $l); }
     | INCLUDE STRING                { $$ = ast_include(ps, @$, $STRING); }
-    | rule_name[n] tensor[t] ADD_TO factors[l] opt_when[e]
-                                    { $$ = ast_update(ps, @$, $n, $t, false, $l, $e); }
-    | rule_name[n] tensor[t] REPLACE factors[l] opt_when[e]
-                                    { $$ = ast_update(ps, @$, $n, $t, true, $l, $e); }
+    | rule_name[n] tensor[t] ADD_TO factors[l] opt_how[h] opt_when[e]
+                                    { $$ = ast_update(ps, @$, $n, $t, false, $l, $h, $e); }
+    | rule_name[n] tensor[t] REPLACE factors[l] opt_how[h] opt_when[e]
+                                    { $$ = ast_update(ps, @$, $n, $t, true, $l, $h, $e); }
     | EACH template[t] dims[d] OF BASE opt_except[x] opt_when[e] '{'[o] items[is] '}'
                                     { $$ = ast_each(ps, @$, @o, $t, $d, $x, $e, $is); }
     ;
@@ -507,6 +516,14 @@ opt_without: %empty { $$ = (word_list){0}; } | WITHOUT names { $$ = $names; } ;
 names:
       NAME                  { $$ = (word_list){0}; vec_push(ps->arena, &$$, $NAME); }
     | names[l] ',' NAME             { $$ = $l; vec_push(ps->arena, &$$, $NAME); }
+    ;
+
+/* What is done with the factors besides: `norm = adapter m [O]`, `rows = E`.  The words
+ * are no keywords: nothing else can stand here. */
+opt_how:
+      %empty                        { $$ = (manner){0}; }
+    | NAME[w] '=' role tensor_body[t] { $$ = ast_how_norm(ps, @w, $w, ast_role(@t, $role, $t)); }
+    | NAME[w] '=' expr[e]           { $$ = ast_how_rows(ps, @w, $w, $e); }
     ;
 
 opt_except: %empty { $$ = (template_list){0}; } | EXCEPT templates { $$ = $templates; } ;

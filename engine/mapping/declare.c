@@ -373,6 +373,9 @@ static void declare_dims(check *ck, const item *it, const block_scope *b,
                 dims_declare(ck, it->u.update.factors.at[i].tensor->dims);
             }
         }
+        if (it->u.update.how.norm != NULL) {
+            dims_declare(ck, it->u.update.how.norm->dims);
+        }
         break;
     case ITEM_EACH:
         dims_declare(ck, it->u.each.dims);

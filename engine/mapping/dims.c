@@ -111,6 +111,7 @@ const map_dims *dims_resolve(check *ck, rule_scope *scope, const dims *d, bool o
 {
     map_dims *md = NEW(ck->a, map_dims);
     md->at = d->at;
+    md->any = d->any;
     md->n_batch = (uint32_t)d->batch.n;
     resolve_list(ck, scope, &d->batch, md);
     if (only_out && d->arrow != ARROW_NONE) {
@@ -222,7 +223,7 @@ static void show_dim(buf *out, const mapping *m, const map_dim *d, bool bare)
 void dims_show(buf *out, const mapping *m, const map_dims *d)
 {
     const char *arrow = d->arrow == ARROW_OUT_IN ? " <- " : " -> ";
-    buf_add(out, "[");
+    buf_add(out, d->any ? "[..." : "[");
     for (uint32_t i = 0; i < d->all.n; i++) {
         if (i == d->n_batch + d->n_left && d->arrow != ARROW_NONE) {
             buf_add(out, arrow);

@@ -23,7 +23,7 @@ void set_add(check *ck, tensor_set *set, const block_scope *b, const tensor_ref 
     template_full(ck, b, side, ref->name, &t);
     vec_push(ck->a, &set->refs, ref);
     vec_push(ck->a, &set->names, t);
-    set->n_picks = t.n_picks;
+    set->n_picks = t.n_picks > set->n_picks ? t.n_picks : set->n_picks;
 }
 
 bool set_parallel(check *ck, const tensor_set *set)
@@ -32,6 +32,9 @@ bool set_parallel(check *ck, const tensor_set *set)
         const full_template *x = &set->names.at[0], *y = &set->names.at[i];
         if (too_many(ck, y)) {
             return false;
+        }
+        if (ck->m->is_merge && x->holes.n == 0) {
+            continue; /* one target, several names of its factors */
         }
         if (x->n_picks != y->n_picks || (x->holes.n == 0) != (y->holes.n == 0)) {
             diag *dg = complain(ck, "alternatives-differ", y->at,
@@ -72,6 +75,10 @@ void set_tensor(check *ck, rule_scope *scope, const tensor_set *set, size_t i, s
     *out = (map_tensor){.at = ref->at, .label = ref->label, .same_in = UINT32_MAX};
     template_name(ck, scope, t, k, &out->name);
     out->dims = dims_resolve(ck, scope, ref->dims, p.is_bias);
+    if (ref->dims->any && !ck->m->is_merge) {
+        complain(ck, "bad-dim", ref->dims->at,
+                 "a rule says the dims of its tensors; `[...]` is for replacements");
+    }
     if (ref->same_in == NULL) {
         return;
     }

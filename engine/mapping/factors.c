@@ -220,8 +220,65 @@ static bool take_atoms(terms *t, const map_tensor *mt, atom_list *out)
     return axes_once(t, out);
 }
 
+/* Axes of `x` that `y` lacks. */
+static size_t axes_beyond(const atom *x, const atom *y)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->axes.n; i++) {
+        n += atom_has_axis(y, x->axes.at[i]) ? 0 : 1;
+    }
+    return n;
+}
+
+/* `:=` of rows: the factor has the target's axes, but for the rows of each. */
+static void check_rows(terms *t)
+{
+    const atom_list *f = &t->atoms[0];
+    if (t->n != 1 || f->n != 1 || t->target.n != 1 ||
+        axes_beyond(&f->at[0], &t->target.at[0]) != 1 ||
+        axes_beyond(&t->target.at[0], &f->at[0]) != 1) {
+        diag *dg = complain(t->ck, "axis-unsummed", t->u->at,
+                            "rows are replaced by a tensor that has other rows and "
+                            "else the target's axes");
+        diag_help(dg,
+                  "for example base w [v c] := adapter x [t c] rows = adapter.rows");
+    }
+}
+
+static void check_norm(terms *t)
+{
+    atom_list m = {0};
+    if (!take_atoms(t, t->u->norm, &m)) {
+        return;
+    }
+    if (m.n != 1 || t->target.n != 1 || axes_beyond(&m.at[0], &t->target.at[0]) != 0 ||
+        m.at[0].axes.n == t->target.at[0].axes.n) {
+        complain(t->ck, "axis-unsummed", t->u->norm->at,
+                 "norms are of some axes of the target, over the others");
+    }
+}
+
+/* `[...]` on both sides: a tensor is replaced as it is. */
+static bool check_any(check *ck, const map_update *u)
+{
+    bool any = u->target.dims->any, all = any && u->replace && u->factors.n == 1;
+    for (size_t i = 0; i < u->factors.n; i++) {
+        const map_tensor *f = u->factors.at[i].tensor;
+        any = any || (f != NULL && f->dims->any);
+        all = all && f != NULL && f->dims->any;
+    }
+    if (any && !all) {
+        complain(ck, "bad-dim", u->at,
+                 "`[...]` stands on both sides of `:=`, or on none");
+    }
+    return any;
+}
+
 void update_check(check *ck, const map_update *u)
 {
+    if (check_any(ck, u)) {
+        return;
+    }
     terms *t = NEW(ck->a, terms);
     t->ck = ck;
     t->u = u;
@@ -240,7 +297,15 @@ void update_check(check *ck, const map_update *u)
         }
         t->n++;
     }
-    if (take_atoms(t, &u->target, &t->target)) {
-        pick_from(t, 0);
+    if (!take_atoms(t, &u->target, &t->target)) {
+        return;
+    }
+    if (u->rows != NULL) {
+        check_rows(t);
+        return;
+    }
+    pick_from(t, 0);
+    if (u->norm != NULL) {
+        check_norm(t);
     }
 }

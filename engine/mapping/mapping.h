@@ -124,6 +124,7 @@ typedef struct map_dims {
     arrow_kind arrow;
     VEC(const map_dim *) all; /* stored order: batch, left, right */
     uint32_t n_batch, n_left;
+    bool any; /* `[...]`: whatever dims the tensor has */
 } map_dims;
 
 typedef struct map_tensor {
@@ -205,6 +206,20 @@ typedef struct map_factor {
     const map_tensor *tensor; /* role RIGHT */
 } map_factor;
 
+typedef struct map_local { /* an axis of one module whose size the config tells */
+    uint32_t axis;
+    const expr *size;
+    where at;
+} map_local;
+
+/* `spelled adapter A | B`: a tensor that a later template matches is read under the
+ * name that the first one makes of the captures. */
+typedef struct map_spelling {
+    where at;
+    VEC(map_name) names;
+    VEC(map_capture) captures;
+} map_spelling;
+
 typedef struct map_update {
     const char *name;
     where at;
@@ -212,6 +227,9 @@ typedef struct map_update {
     bool replace;
     map_tensor target; /* role LEFT */
     VEC(map_factor) factors;
+    const map_tensor *norm; /* its values become the norms of the sum; or NULL */
+    const expr *rows; /* a list: the numbers of the target's rows that are replaced */
+    VEC(map_local) locals;
     VEC(const expr *) guards;
     VEC(map_capture) captures;
     uint32_t n_parts;
@@ -240,6 +258,7 @@ typedef struct mapping {
     bool rest, config_rest;
     where rest_at;
     VEC(map_update) updates;
+    VEC(map_spelling) spellings; /* of the adapter's names */
     /* config lines, in the order of the file after `use`/`include` (config/ reads them)
      */
     VEC(const item *)

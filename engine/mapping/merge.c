@@ -8,6 +8,7 @@ typedef struct each_scope {
     const item *each; /* or NULL */
     strmap *locals;   /* values of one module -> index in local_is */
     VEC(const expr *) local_is;
+    VEC(const item *) axes; /* sizes of one module's axes */
 } each_scope;
 
 /* ---- values of one module -----------------------------------------------------------
@@ -113,6 +114,24 @@ static void add_scalar(check *ck, const rule_scope *scope, const expr *e, map_up
     vec_push(ck->a, &u->factors, f);
 }
 
+/* What stands behind the factors, and the sizes that the `each` block tells. */
+static void add_how(check *ck, const rule_scope *scope, const each_scope *es,
+                    const update_item *ui, map_update *u)
+{
+    const name_scope names = {.captures = &scope->captures, .both = true};
+    if (ui->how.rows != NULL) {
+        u->rows = inlined(ck, es, ui->how.rows);
+        expr_check(ck, u->rows, &names);
+    }
+    for (size_t i = 0; i < es->axes.n; i++) {
+        const define_item *d = &es->axes.at[i]->u.define;
+        const map_local l = {axis_need(ck, d->name, es->axes.at[i]->at),
+                             inlined(ck, es, d->is.at[0]), es->axes.at[i]->at};
+        expr_check(ck, l.size, &names);
+        vec_push(ck->a, &u->locals, l);
+    }
+}
+
 static bool build_update(check *ck, const item *it, const block_scope *b,
                          const each_scope *es, const tensor_set *set, size_t k)
 {
@@ -137,7 +156,8 @@ static bool build_update(check *ck, const item *it, const block_scope *b,
         tensors[i - 1]->role = RIGHT;
     }
     name_settle(&scope, &u.target.name);
-    for (size_t i = 0, n = 0; i < ui->factors.n; i++) {
+    size_t n = 0;
+    for (size_t i = 0; i < ui->factors.n; i++) {
         const factor *f = &ui->factors.at[i];
         if (f->tensor == NULL) {
             add_scalar(ck, &scope, inlined(ck, es, f->scalar), &u);
@@ -147,6 +167,11 @@ static bool build_update(check *ck, const item *it, const block_scope *b,
         const map_factor mf = {.tensor = tensors[n++]};
         vec_push(ck->a, &u.factors, mf);
     }
+    if (ui->how.norm != NULL) {
+        name_settle(&scope, &tensors[n]->name);
+        u.norm = tensors[n];
+    }
+    add_how(ck, &scope, es, ui, &u);
     /* the target has all parts; which of them a term reaches is told by its factors */
     const map_tensor **parts = NEW_N(ck->a, const map_tensor *, set->refs.n);
     memcpy(parts, tensors, sizeof *parts * (set->refs.n - 1));
@@ -175,6 +200,10 @@ static void expand_update(check *ck, const item *it, const block_scope *b,
             set_add(ck, &set, b, ui->factors.at[i].tensor, RIGHT);
         }
     }
+    if (ui->how.norm != NULL) {
+        check_role(ck, ui->how.norm);
+        set_add(ck, &set, b, ui->how.norm, RIGHT);
+    }
     if (!set_parallel(ck, &set)) {
         return;
     }
@@ -193,20 +222,70 @@ static void expand_each(check *ck, const item *each, const block_scope *b)
     each_scope es = {.each = each, .locals = strmap_new(ck->a)};
     const item_list *items = &each->u.each.items;
     for (size_t i = 0; i < items->n; i++) {
-        if (items->at[i]->kind == ITEM_VALUE) {
-            add_local(ck, &es, items->at[i]);
+        const item *it = items->at[i];
+        if (it->kind == ITEM_VALUE) {
+            add_local(ck, &es, it);
+        } else if (it->kind == ITEM_AXIS && it->u.define.is.n == 1) {
+            vec_push(ck->a, &es.axes, it);
+        } else if (it->kind == ITEM_AXIS) {
+            complain(ck, "bad-each", it->at,
+                     "the size of one module's axis is told by one expression");
         }
     }
     for (size_t i = 0; i < items->n; i++) {
         const item *it = items->at[i];
         if (it->kind == ITEM_UPDATE) {
             expand_update(ck, it, b, &es);
-        } else if (it->kind == ITEM_AXIS) {
-            diag *dg = complain(ck, "bad-each", it->at,
-                                "the axes of one module are solved from its shapes");
-            diag_help(dg, "leave the line out and use `%s` in dims", it->u.define.name);
         }
     }
+}
+
+/* Is every capture of the name made among those of the name read? */
+static bool captures_within(const map_name *made, const map_name *read)
+{
+    for (size_t i = 0; i < made->segs.n; i++) {
+        bool found = made->segs.at[i].capture == UINT32_MAX;
+        for (size_t k = 0; k < read->segs.n; k++) {
+            found = found || read->segs.at[k].capture == made->segs.at[i].capture;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void expand_spelling(check *ck, const item *it, const block_scope *b)
+{
+    const names_item *ni = &it->u.names;
+    rule_scope scope = {.in_each = true}; /* one name may say `{m}` for `{m...}` */
+    map_spelling s = {.at = it->at};
+    unsigned side;
+    if (!side_resolve(ck, ni->side, it->at, &side) || side != RIGHT) {
+        complain(ck, "wrong-kind", it->at, "only the adapter's names have spellings");
+        return;
+    }
+    for (size_t i = 0; i < ni->names.n; i++) {
+        full_template t;
+        map_name name;
+        template_full(ck, b, RIGHT, ni->names.at[i], &t);
+        if (t.holes.n > 0) {
+            complain(ck, "bad-spelling", t.at,
+                     "write each spelling as a name of its own, without alternatives");
+            return;
+        }
+        template_name(ck, &scope, &t, 0, &name);
+        vec_push(ck->a, &s.names, name);
+    }
+    for (size_t i = 0; i < s.names.n; i++) {
+        name_settle(&scope, &s.names.at[i]);
+        if (!captures_within(&s.names.at[0], &s.names.at[i])) {
+            complain(ck, "unbound-capture", s.names.at[i].at,
+                     "the first spelling has a capture that this one lacks");
+        }
+    }
+    VEC_SET(s.captures, scope.captures);
+    vec_push(ck->a, &ck->m->spellings, s);
 }
 
 static void expand_item(check *ck, const item *it, const block_scope *b,
@@ -218,6 +297,7 @@ static void expand_item(check *ck, const item *it, const block_scope *b,
     case ITEM_UPDATE: expand_update(ck, it, b, &none); break;
     case ITEM_EACH: expand_each(ck, it, b); break;
     case ITEM_DROP: expand_drop(ck, it, b); break;
+    case ITEM_SPELLED_NAMES: expand_spelling(ck, it, b); break;
     default: break;
     }
 }

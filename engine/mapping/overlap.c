@@ -228,13 +228,39 @@ static const map_name *opaque_paths(check *ck, const map_name *n)
     return out;
 }
 
+static const map_tensor *next_factor(const map_update *u, size_t *f)
+{
+    while (*f < u->factors.n && u->factors.at[*f].tensor == NULL) {
+        ++*f;
+    }
+    return *f < u->factors.n ? u->factors.at[(*f)++].tensor : NULL;
+}
+
+/* Two updates of `each` that take the same factors, all of them: which one fits is told
+ * by the shapes, and the plan refuses factors that fit both. */
+static bool same_factors(check *ck, const map_update *x, const map_update *y)
+{
+    size_t i = 0, k = 0;
+    const map_tensor *a, *b;
+    do {
+        a = next_factor(x, &i);
+        b = next_factor(y, &k);
+        if (a != NULL && b != NULL &&
+            strcmp(name_show(ck->a, ck->m, &a->name),
+                   name_show(ck->a, ck->m, &b->name)) != 0) {
+            return false;
+        }
+    } while (a != NULL && b != NULL);
+    return a == NULL && b == NULL && (x->norm == NULL) == (y->norm == NULL);
+}
+
 /* Two updates that never meet: one leaves the other's target out, or they run over maps
- * with and without batch dims. */
+ * with and without batch dims, or only one of them fits. */
 static bool updates_apart(check *ck, const map_update *x, const map_update *y)
 {
     return is_excepted(ck, x, y) || is_excepted(ck, y, x) ||
            (x->each != NULL && y->each != NULL &&
-            x->each_dims->n_batch != y->each_dims->n_batch);
+            (x->each_dims->n_batch != y->each_dims->n_batch || same_factors(ck, x, y)));
 }
 
 /* The name to compare: a path of `each` is open only against an update of named

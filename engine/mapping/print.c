@@ -143,6 +143,17 @@ static void print_update(buf *out, const mapping *m, const map_update *u)
                        expr_shown(out->arena, u->factors.at[i].scalar));
         }
     }
+    if (u->norm != NULL) {
+        buf_add(out, "  norm =\n");
+        print_tensor(out, m, u->captures.at, "adapter", u->norm);
+    }
+    if (u->rows != NULL) {
+        buf_printf(out, "  rows = %s\n", expr_shown(out->arena, u->rows));
+    }
+    for (size_t i = 0; i < u->locals.n; i++) {
+        buf_printf(out, "  axis %s = %s\n", m->axes.at[u->locals.at[i].axis].name,
+                   expr_shown(out->arena, u->locals.at[i].size));
+    }
     expr_list guards;
     VEC_SET(guards, u->guards);
     print_guards(out, &guards);
@@ -157,6 +168,14 @@ static void print_others(buf *out, const mapping *m)
                    name_show(out->arena, m, &d->name), d->keep ? "  keep" : "");
         VEC_SET(guards, d->guards);
         print_guards(out, &guards);
+    }
+    for (size_t i = 0; i < m->spellings.n; i++) {
+        const map_spelling *s = &m->spellings.at[i];
+        for (size_t k = 0; k < s->names.n; k++) {
+            buf_printf(out, "%s%s", k == 0 ? "spelled " : " | ",
+                       name_show(out->arena, m, &s->names.at[k]));
+        }
+        buf_add(out, "\n");
     }
     for (size_t i = 0; i < m->makes.n; i++) {
         const map_make *mk = &m->makes.at[i];
