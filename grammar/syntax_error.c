@@ -86,10 +86,12 @@ static word_list summary(parse_state *ps, const word_list *expected)
         const group *g = group_of(token, expected);
         const bool is_item = any_item && starts_item(token);
         const char *name = is_item ? "an item" : g != NULL ? g->name : token;
-        const bool last = name != token || strcmp(token, "the end of the file") == 0;
-        if (name != NULL && !has(&single, name) && !has(&many, name)) {
-            vec_push(ps->arena, last ? &many : &single, name);
+        if (name == NULL || has(&single, name) || has(&many, name)) {
+            continue;
         }
+        const bool last =
+            strcmp(name, token) != 0 || strcmp(token, "the end of the file") == 0;
+        vec_push(ps->arena, last ? &many : &single, name);
     }
     for (size_t i = 0; i < many.n; i++) {
         vec_push(ps->arena, &single, many.at[i]);

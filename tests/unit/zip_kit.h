@@ -25,10 +25,13 @@ typedef struct archive {
 
 static inline void put(buf *b, uint64_t n, unsigned n_bytes)
 {
-    for (unsigned i = 0; i < n_bytes; i++) {
-        const char c = i < 8 ? (char)(unsigned char)(n >> (8 * i)) : 0;
-        buf_add_n(b, &c, 1);
+    unsigned char le[32] = {0};
+
+    for (unsigned i = 0; i < 8; i++) {
+        le[i] = (unsigned char)(n >> (8 * i));
     }
+    CHECK(n_bytes <= sizeof le);
+    buf_add_n(b, le, n_bytes);
 }
 
 /* Overwrite n_bytes at `at`. */
