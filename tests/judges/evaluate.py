@@ -3,21 +3,21 @@
 import torch
 
 
-def blocks(config):
+def blocks(config, lora):
     """Rows of q, k and v in the fused projection, and whether each was trained."""
     q, kv = config.n_head * config.head_size, config.n_query_groups * config.head_size
     at = 0
-    for size, on in ((q, config.lora_query), (kv, config.lora_key), (kv, config.lora_value)):
+    for size, on in zip((q, kv, kv), (lora["lora_query"], lora["lora_key"], lora["lora_value"])):
         yield slice(at, at + size), on
         at += size
 
 
-def merged(config, base, adapter):
+def merged(config, base, adapter, **lora):
     """What a merge changes: name -> (exact value in float64, bound on the error of f32 arithmetic).
 
-    The bound is that of one chain of products in f32, times the scale, plus the base: some units
+    `lora` are the run's hyperparameters. The bound is that of one chain of products in f32, times the scale, plus the base: some units
     of 2^-24 of what was summed. It matters where base and update nearly cancel."""
-    scale, rank, out = config.lora_alpha / config.lora_r, config.lora_r, {}
+    scale, rank, out = lora["lora_alpha"] / lora["lora_r"], lora["lora_r"], {}
     for key in adapter:
         if not key.endswith(".lora_A"):
             continue
@@ -27,7 +27,7 @@ def merged(config, base, adapter):
         summed = w.abs()
         if module.endswith(".attn.qkv"):
             block, row = 0, 0
-            for rows, on in blocks(config):
+            for rows, on in blocks(config, lora):
                 if on:
                     n = rows.stop - rows.start
                     left, right = b[row : row + n], a[block * rank : (block + 1) * rank]

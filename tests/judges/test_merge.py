@@ -63,7 +63,7 @@ def test_all_masks(heads, mask, base, tmp_path):
     config, adapter = make_adapter(tmp_path / "lora", base(HEADS[heads]), **flags)
     out = lit_state(merge(base(HEADS[heads]), tmp_path / "lora", tmp_path / "out"))
     before = lit_state(base(HEADS[heads]))
-    exact = evaluate.merged(config, before, adapter)
+    exact = evaluate.merged(config, before, adapter, **vars(config))
     assert exact
     for name, value in out.items():
         if name not in exact:
@@ -85,7 +85,7 @@ def test_other_modules(name, flag, base, tmp_path):
     config, adapter = make_adapter(tmp_path / "lora", base(name), dtype=dtype, **{flag: True})
     out = lit_state(merge(base(name), tmp_path / "lora", tmp_path / "out"))
     before = lit_state(base(name))
-    exact = evaluate.merged(config, before, adapter)
+    exact = evaluate.merged(config, before, adapter, **vars(config))
     assert exact
     for key, value in out.items():
         assert value.dtype == before[key].dtype
@@ -102,7 +102,7 @@ def test_half_precision_is_rounded_once(dtype, base, tmp_path):
                                    lora_mlp=True)
     before = lit_state(base(name))
     out = lit_state(merge(base(name), tmp_path / "lora", tmp_path / "out"))
-    for key, exact in evaluate.merged(config, before, adapter).items():
+    for key, exact in evaluate.merged(config, before, adapter, **vars(config)).items():
         assert evaluate.nearly_nearest(out[key], exact), key
     theirs = litgpt_merge(config, before, adapter)
     for key in out:  # litgpt rounds three times
