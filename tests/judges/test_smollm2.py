@@ -78,9 +78,11 @@ def hf_prompt(path):
 
 
 def lit_model(path, dtype=torch.float32):
-    model = GPT(Config.from_file(path / "model_config.yaml"))
-    model.load_state_dict({k: v.to(dtype) for k, v in lit_state(path).items()}, strict=True)
-    return model.to(dtype).eval()
+    with torch.device("meta"):  # no time for random numbers
+        model = GPT(Config.from_file(path / "model_config.yaml"))
+    model.load_state_dict({k: v.to(dtype) for k, v in lit_state(path).items()}, strict=True, assign=True)
+    model.cos, model.sin = model.rope_cache()
+    return model.eval()
 
 
 def test_litgpt_accepts_the_directory(lit):
@@ -116,14 +118,15 @@ def logits(model, path):
 def test_merge_after_finetuning(lit, tuned, merged):
     ours, theirs, base = lit_state(merged), lit_state(tuned), lit_state(lit)
     adapter = torch.load(tuned / "lit_model.pth.lora", weights_only=True)["model"]
-    exact = evaluate.merged(Config.from_file(tuned / "model_config.yaml"), base, adapter,
+    changed = [k for k in ours if not torch.equal(ours[k], base[k])]
+    assert set(changed) == {k.removesuffix(".lora_A") + ".weight" for k in adapter if k.endswith(".lora_A")}
+    assert set(ours) == set(theirs) and len(changed) == 30 * 5
+    assert all(torch.equal(ours[k], theirs[k]) for k in ours if k not in changed)
+    some = {k: v for k, v in adapter.items() if k.split(".")[2] in ("0", "17", "29")}  # float64 is slow
+    exact = evaluate.merged(Config.from_file(tuned / "model_config.yaml"), base, some,
                             **yaml.safe_load((tuned / "hyperparameters.yaml").read_text()))
-    assert set(ours) == set(theirs) and len(exact) == 30 * 5
-    for name, value in ours.items():
-        if name not in exact:
-            assert torch.equal(value, base[name]) and torch.equal(value, theirs[name]), name
-            continue
-        assert not torch.equal(value, base[name]), name
+    for name in exact:
+        value = ours[name]
         assert evaluate.nearly_nearest(value, exact[name]), name
         # litgpt rounds the update, and the sum: within one step of both
         update = (exact[name][0] - base[name].double()).bfloat16()
