@@ -17,87 +17,6 @@ typedef struct claimer {
     account *acc;
 } claimer;
 
-/* ---- captures ------------------------------------------------------------------ */
-
-static bool name_has_capture(const map_name *n, uint32_t capture)
-{
-    for (size_t i = 0; i < n->segs.n; i++) {
-        const name_kind k = n->segs.at[i].kind;
-        if (k != NAME_TEXT && k != NAME_CHOICE && n->segs.at[i].capture == capture) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool side_has_capture(const map_rule *r, unsigned side, uint32_t capture)
-{
-    for (size_t t = 0; t < r->tensors[side].n; t++) {
-        if (name_has_capture(&r->tensors[side].at[t].name, capture)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The numbers that a capture runs over; false when nothing tells. */
-static bool range_of(context *cx, const values *v, const map_capture *c, int64_t *lo,
-                     int64_t *hi)
-{
-    *lo = 0;
-    *hi = c->axis != NO_AXIS ? v->size[c->axis] : SIZE_UNKNOWN;
-    if (c->lo != NULL) {
-        const value *x = values_eval(cx, v, c->lo, NULL, NULL);
-        if (x == NULL || x->kind != V_INT) {
-            return false;
-        }
-        *lo = x->i;
-    }
-    if (c->hi != NULL) {
-        const value *x = values_eval(cx, v, c->hi, NULL, NULL);
-        if (x == NULL || x->kind != V_INT) {
-            return false;
-        }
-        *hi = x->i;
-    }
-    return *hi != SIZE_UNKNOWN;
-}
-
-odometer captures_only_on(context *cx, const values *v, const map_rule *rule,
-                          unsigned side)
-{
-    odometer o = {.dial = NEW_N(cx->arena, capture_range, rule->captures.n + 1)};
-    for (uint32_t c = 0; c < rule->captures.n; c++) {
-        if (!side_has_capture(rule, side, c) || side_has_capture(rule, 1 - side, c)) {
-            continue;
-        }
-        capture_range d = {.capture = c};
-        if (range_of(cx, v, &rule->captures.at[c], &d.lo, &d.hi)) {
-            o.dial[o.n++] = d;
-        }
-    }
-    return o;
-}
-
-size_t odometer_count(const odometer *o)
-{
-    size_t n = 1;
-    for (size_t i = 0; i < o->n; i++) {
-        n *=
-            o->dial[i].hi > o->dial[i].lo ? (size_t)(o->dial[i].hi - o->dial[i].lo) : 0;
-    }
-    return n;
-}
-
-void odometer_set(const odometer *o, size_t k, int64_t *numbers)
-{
-    for (size_t i = o->n; i-- > 0;) {
-        const size_t n = (size_t)(o->dial[i].hi - o->dial[i].lo);
-        numbers[o->dial[i].capture] = o->dial[i].lo + (int64_t)(k % n);
-        k /= n;
-    }
-}
-
 /* ---- axes told by names only --------------------------------------------------- */
 
 static void learn_ranges(claimer *c)
@@ -117,7 +36,7 @@ static void learn_ranges(claimer *c)
                 NEW_N(c->cx->arena, const char *, rule->captures.n + 1);
             for (size_t t = 0; t < rule->tensors[c->from].n; t++) {
                 const map_name *name = &rule->tensors[c->from].at[t].name;
-                if (!name_has_capture(name, k)) {
+                if (!capture_in_name(name, k)) {
                     continue;
                 }
                 for (size_t i = 0; i < c->in->tensors.n; i++) {
@@ -383,13 +302,13 @@ static rt_status claim_rule(claimer *c, const map_rule *rule)
                            NEW_N(c->cx->arena, capture_range, rule->captures.n + 1)};
     bool bounded = true;
     for (uint32_t k = 0; k < rule->captures.n; k++) {
-        if (!side_has_capture(rule, c->from, k) ||
-            !side_has_capture(rule, 1 - c->from, k)) {
+        if (!capture_on_side(rule, c->from, k) ||
+            !capture_on_side(rule, 1 - c->from, k)) {
             continue;
         }
         capture_range d = {.capture = k};
         if (rule->captures.at[k].is_number &&
-            range_of(c->cx, c->v, &rule->captures.at[k], &d.lo, &d.hi)) {
+            capture_range_of(c->cx, c->v, &rule->captures.at[k], &d.lo, &d.hi)) {
             shared.dial[shared.n++] = d;
         } else {
             bounded = false;
@@ -426,7 +345,7 @@ static bool in_ranges(claimer *c, const map_capture *caps, size_t n,
 {
     for (uint32_t k = 0; k < n; k++) {
         int64_t lo, hi;
-        if (!caps[k].is_number || !name_has_capture(name, k)) {
+        if (!caps[k].is_number || !capture_in_name(name, k)) {
             continue;
         }
         const bool open = caps[k].lo != NULL && caps[k].hi == NULL;
@@ -435,7 +354,7 @@ static bool in_ranges(claimer *c, const map_capture *caps, size_t n,
             if (x == NULL || x->kind != V_INT || numbers[k] < x->i) {
                 return false;
             }
-        } else if (range_of(c->cx, c->v, &caps[k], &lo, &hi) &&
+        } else if (capture_range_of(c->cx, c->v, &caps[k], &lo, &hi) &&
                    (numbers[k] < lo || numbers[k] >= hi)) {
             return false;
         }
@@ -556,6 +475,7 @@ rt_status claim_all(context *cx, const stage *in, values *v, claims *out, accoun
         .cx = cx, .m = v->m, .from = v->side, .in = in, .v = v, .out = out, .acc = acc};
     out->taken = NEW_N(cx->arena, bool, in->tensors.n + 1);
     learn_ranges(&c);
+    TRY(captures_check(cx, c.m, v, in->tensors.n));
     for (size_t r = 0; r < c.m->rules.n; r++) {
         const map_rule *rule = &c.m->rules.at[r];
         const bool readable = rule->arrow == RULE_BOTH ||

@@ -7,6 +7,7 @@
 #ifndef RT_PLAN_CLAIM_H
 #define RT_PLAN_CLAIM_H
 
+#include "plan/captures.h"
 #include "plan/stage.h"
 
 #define NOT_THERE SIZE_MAX
@@ -27,22 +28,6 @@ typedef struct claims {
     VEC(instance) at;
     bool *taken; /* by stage tensor */
 } claims;
-
-typedef struct capture_range {
-    uint32_t capture;
-    int64_t lo, hi;
-} capture_range;
-
-/* Captures of `rule` that occur in names of one side only (of = that side). */
-typedef struct odometer {
-    capture_range *dial;
-    size_t n;
-} odometer;
-odometer captures_only_on(context *cx, const values *v, const map_rule *rule,
-                          unsigned side);
-size_t odometer_count(const odometer *o);
-/* Set numbers[] of the dials to combination k. */
-void odometer_set(const odometer *o, size_t k, int64_t *numbers);
 
 /* Which guarded parts of the rule's sums are there: by part id, or NULL: all. */
 RT_NODISCARD rt_status instance_parts(context *cx, const values *v, const instance *x,
