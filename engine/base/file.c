@@ -76,6 +76,18 @@ bool dir_exists(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_one(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+bool file_is_same(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    return (stat(a, &sa) == 0 && stat(b, &sb) == 0 && is_one(&sa, &sb)) ||
+           (lstat(a, &sa) == 0 && lstat(b, &sb) == 0 && is_one(&sa, &sb));
+}
+
 static int by_bytes(const void *x, const void *y)
 {
     return strcmp(*(char *const *)x, *(char *const *)y);

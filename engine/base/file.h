@@ -13,6 +13,8 @@ int file_read(arena *a, const char *path, uint64_t max_bytes, char **text,
               size_t *n_bytes);
 bool file_exists(const char *path); /* a regular file (links followed) */
 bool dir_exists(const char *path);
+/* Are both names of one file, links followed or not? */
+bool file_is_same(const char *a, const char *b);
 /* Names of the entries of a directory, without . and .., sorted by bytes. */
 int dir_list(arena *a, const char *path, char ***names, size_t *n);
 const char *path_join(arena *a, const char *dir, const char *name);

@@ -281,6 +281,11 @@ void output_add_copy(output *o, const char *name, const char *from_path)
     publish_add_copy(o->set, name, from_path);
 }
 
+void output_add_input(output *o, const char *path)
+{
+    publish_add_input(o->set, path);
+}
+
 typedef struct index_entry {
     const char *name;
     uint32_t file;

@@ -63,6 +63,8 @@ bool output_needs_crc(const output *o);
  * weights, before an index.  To be added before output_begin. */
 void output_add_text(output *o, const char *name, const char *text, size_t n_bytes);
 void output_add_copy(output *o, const char *name, const char *from_path);
+/* A file that is being read: an output of its name is an error, even with force. */
+void output_add_input(output *o, const char *path);
 
 /* Create `dir` if needed and all files under temporary names in it; preallocate.  An
  * existing final name is an error unless `force`.  RT_FILE on any system error. */

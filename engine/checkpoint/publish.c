@@ -35,6 +35,7 @@ typedef struct publish_item {
 struct publish {
     arena *arena;
     VEC(publish_item) items;
+    VEC(const char *) inputs;    /* paths that must not be replaced */
     VEC(const char *) made_dirs; /* outermost first */
     const char *dir;
     int dir_fd;
@@ -76,6 +77,11 @@ void publish_add_copy(publish *p, const char *name, const char *from_path)
     add_item(p, (publish_item){.kind = ITEM_COPY,
                                .name = arena_strdup(p->arena, name),
                                .from_path = arena_strdup(p->arena, from_path)});
+}
+
+void publish_add_input(publish *p, const char *path)
+{
+    vec_push(p->arena, &p->inputs, arena_strdup(p->arena, path));
 }
 
 int publish_fd(const publish *p, size_t item)
@@ -142,23 +148,49 @@ static rt_status check_names(context *cx, const publish *p)
     return RT_OK;
 }
 
-static rt_status check_free(context *cx, const publish *p)
+/* By whatever name: also a link to an input is left alone. */
+static bool is_input(const publish *p, const char *path)
+{
+    for (size_t i = 0; i < p->inputs.n; i++) {
+        if (file_is_same(p->inputs.at[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The name of an item is free, or stands for something that may be replaced. */
+static rt_status check_free(context *cx, const publish *p, size_t i)
+{
+    struct stat st;
+    const char *path = publish_path(p, i);
+    if (fstatat(p->dir_fd, p->items.at[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT ? RT_OK : publish_failed(cx, "write", path, errno);
+    }
+    if (S_ISDIR(st.st_mode)) {
+        return publish_failed(cx, "replace", path, EISDIR);
+    }
+    if (is_input(p, path)) {
+        diag *dg = diag_report(cx->diags, SEV_ERROR, "output-is-input", NOWHERE,
+                               "'%s' is read by this job and is never written", path);
+        diag_help(dg, "name another directory");
+        return RT_FILE;
+    }
+    if (!p->force) {
+        diag *dg = diag_report(cx->diags, SEV_ERROR, "output-exists", NOWHERE,
+                               "'%s' exists already", path);
+        diag_help(dg, "name another directory, or replace it with --force");
+        return RT_FILE;
+    }
+    return RT_OK;
+}
+
+static rt_status check_all_free(context *cx, const publish *p)
 {
     rt_status status = RT_OK;
     for (size_t i = 0; i < p->items.n; i++) {
-        struct stat st;
-        if (fstatat(p->dir_fd, p->items.at[i].name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-            if (errno != ENOENT) {
-                return publish_failed(cx, "write", publish_path(p, i), errno);
-            }
-        } else if (S_ISDIR(st.st_mode)) {
-            status = publish_failed(cx, "replace", publish_path(p, i), EISDIR);
-        } else if (!p->force) {
-            diag *dg = diag_report(cx->diags, SEV_ERROR, "output-exists", NOWHERE,
-                                   "'%s' exists already", publish_path(p, i));
-            diag_help(dg, "name another directory, or replace it with --force");
-            status = RT_FILE;
-        }
+        const rt_status each = check_free(cx, p, i);
+        status = each != RT_OK ? each : status;
     }
     return status;
 }
@@ -278,7 +310,7 @@ static rt_status begin_all(context *cx, publish *p)
     if (p->dir_fd < 0) {
         return publish_failed(cx, "open the directory", p->dir, errno);
     }
-    TRY(check_free(cx, p));
+    TRY(check_all_free(cx, p));
     for (size_t i = 0; i < p->items.n; i++) {
         TRY(make_item(cx, p, i));
     }

@@ -32,6 +32,8 @@ size_t publish_add_sized(publish *p, const char *name,
                          uint64_t n_bytes); /* its number */
 void publish_add_text(publish *p, const char *name, const char *text, size_t n_bytes);
 void publish_add_copy(publish *p, const char *name, const char *from_path);
+/* A file that is being read: no output takes its name, whatever `force` says. */
+void publish_add_input(publish *p, const char *path);
 
 /* An existing final name is an error unless `force`; a directory of that name always
  * is.  On failure nothing is left behind. */

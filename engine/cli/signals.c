@@ -24,6 +24,9 @@ void signals_catch(void)
             (void)sigaction(numbers[i], &act, NULL);
         }
     }
+    /* A file larger than `ulimit -f` allows is an error of the write, as a full disk
+     * is, not the end of the process. */
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 volatile const int *signals_flag(void)

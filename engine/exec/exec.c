@@ -96,12 +96,17 @@ static bool keep_sums(run *r, tensor_job *job, uint64_t tile, const measure *m)
     return ok;
 }
 
+static bool is_cancelled(const run *r)
+{
+    return r->opt->cancel != NULL && *r->opt->cancel != 0;
+}
+
 static bool do_tile(void *shared, unsigned worker_index, size_t i)
 {
     run *r = shared;
     worker *w = &r->workers[worker_index];
-    if (r->opt->cancel != NULL && *r->opt->cancel != 0) {
-        atomic_store(&r->is_cancelled, true);
+    if (is_cancelled(r)) {
+        atomic_store(&r->was_cancelled, true);
         return false;
     }
     tensor_job *job = job_of(r, i);
@@ -171,16 +176,17 @@ static rt_status finish(context *cx, run *r, bool ran_all)
     if (r->failure.is_set) {
         return report_failure(cx, r);
     }
-    if (atomic_load(&r->is_cancelled) || !ran_all) {
+    if (r->opt->progress != NULL && ran_all) {
+        tell_progress(r);
+    }
+    /* Asked once more: whoever interrupts the very end wants no output either. */
+    if (atomic_load(&r->was_cancelled) || !ran_all || is_cancelled(r)) {
         diag_report(cx->diags, SEV_ERROR, "cancelled", NOWHERE,
                     "stopped before everything was written");
         return RT_FILE;
     }
     for (size_t i = 0; i < r->n_jobs && r->needs_crc; i++) {
         output_set_crc(r->output, r->jobs[i].out_index, atomic_load(&r->jobs[i].crc32));
-    }
-    if (r->opt->progress != NULL) {
-        tell_progress(r);
     }
     return RT_OK;
 }

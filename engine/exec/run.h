@@ -90,7 +90,7 @@ struct run {
     void *room; /* of all buffers */
     size_t room_bytes;
     atomic_uint_fast64_t done_bytes;
-    atomic_bool is_cancelled;
+    atomic_bool was_cancelled;
     pthread_mutex_t lock; /* guards failure, and sums and tiles_left of all jobs */
     failure failure;
 };

@@ -67,7 +67,7 @@ static bool is_carried(const char *name)
            ends_with(name, ".jinja");
 }
 
-static rt_status carry(context *cx, job *j, output *o)
+static rt_status carry(context *cx, job *j, output *o, const char *dst)
 {
     char **names;
     size_t n;
@@ -81,9 +81,44 @@ static rt_status carry(context *cx, job *j, output *o)
             own != NULL && j->config != NULL && strcmp(names[i], own) == 0;
         const bool side_car = strncmp(names[i], "retensor-kept.", 14) == 0 &&
                               strcmp(j->from, j->to) == 0 && j->kept.n == 0;
-        if ((side_car || is_carried(names[i])) && !written && file_exists(path)) {
+        const bool is_there = file_is_same(path, path_join(cx->arena, dst, names[i]));
+        if ((side_car || is_carried(names[i])) && !written && !is_there &&
+            file_exists(path)) {
             output_add_copy(o, names[i], path);
             vec_push(cx->arena, &j->carry, path);
+        }
+    }
+    return RT_OK;
+}
+
+/* Whatever is read is never written: weights, index, config and side-car. */
+static void protect_inputs(context *cx, const job *j, output *o)
+{
+    const inventory *last = NULL;
+    for (size_t i = 0; i < j->plan.sources.n; i++) {
+        const inventory *inv = j->plan.sources.at[i].inv;
+        for (size_t f = 0; f < inv->files.n && inv != last; f++) {
+            output_add_input(o, inv->files.at[f].path);
+        }
+        last = inv;
+    }
+    const char *config = config_file_name(j->from);
+    output_add_input(o, j->src->weights);
+    if (config != NULL) {
+        output_add_input(o, path_join(cx->arena, j->src->dir, config));
+    }
+}
+
+/* An index without its shards can be audited; there is nothing to convert. */
+static rt_status check_weights(context *cx, const job *j)
+{
+    for (size_t i = 0; i < j->plan.sources.n; i++) {
+        const inventory_file *f = &j->plan.sources.at[i].inv->files.at[0];
+        if (f->format == FORMAT_NAMES_ONLY) {
+            diag *dg = diag_report(cx->diags, SEV_ERROR, "no-weights", NOWHERE,
+                                   "the shards that %s lists are not there", f->path);
+            diag_help(dg, "fetch them; `audit` and `plan` do without");
+            return RT_FILE;
         }
     }
     return RT_OK;
@@ -199,6 +234,7 @@ static rt_status write_kept(context *cx, job *j, const run_options *opt,
     run_options quiet = *opt;
     quiet.exec.progress = NULL;
     TRY(output_plan(cx, &oo, t, p.tensors.n, &o));
+    protect_inputs(cx, j, o);
     TRY(stream(cx, &p, o, t, &quiet, dst, NULL));
     return output_commit(cx, o, opt->sync);
 }
@@ -210,14 +246,16 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
     if (j->status != RT_OK) {
         return j->status;
     }
+    TRY(check_weights(cx, j));
     TRY(job_decide(cx, j));
     const output_options oo = options_for(j, opt);
     const plan p = plan_for(cx, &j->plan, oo.format);
     output_tensor *tensors = tensors_for(cx, &p, oo.format);
     output *o;
     TRY(output_plan(cx, &oo, tensors, p.tensors.n, &o));
+    protect_inputs(cx, j, o);
     if (!opt->weights_only) {
-        TRY(carry(cx, j, o));
+        TRY(carry(cx, j, o, dst));
         add_texts(cx, j, o);
     }
     if (opt->exec.measure) {
