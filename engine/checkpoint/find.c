@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "checkpoint/bad_file.h"
+#include "checkpoint/open.h"
 #include "checkpoint/open_parts.h"
 
 /* The first that is there is taken. */
@@ -117,26 +118,61 @@ static rt_status find_single(context *cx, const listing *l, const char **path)
                     buf_str(&found), n > 4 ? ", ..." : "");
 }
 
-rt_status find_weights(context *cx, const char *dir, const char **path,
-                       const char **because)
+/* "model-00001-of-00003.safetensors" */
+static bool is_shard_name(const char *name)
+{
+    static const char pattern[] = "-#####-of-#####.";
+    const char *at = strchr(name, '-');
+    const size_t n_stem = at == NULL ? 0 : (size_t)(at - name);
+    if ((n_stem != 5 || strncmp(name, "model", 5) != 0) &&
+        (n_stem != 13 || strncmp(name, "pytorch_model", 13) != 0)) {
+        return false;
+    }
+    for (size_t i = 0; pattern[i] != '\0'; i++) {
+        const bool fits =
+            pattern[i] == '#' ? at[i] >= '0' && at[i] <= '9' : at[i] == pattern[i];
+        if (!fits) {
+            return false;
+        }
+    }
+    at += sizeof pattern - 1;
+    return strcmp(at, "safetensors") == 0 || strcmp(at, "bin") == 0;
+}
+
+bool weights_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        if (strcmp(usual[i], name) == 0) {
+            return true;
+        }
+    }
+    return is_shard_name(name);
+}
+
+rt_status find_weights(context *cx, const char *dir, const char *last,
+                       const char **path, const char **because)
 {
     listing l = {.dir = dir};
     buf also = {.arena = cx->arena};
+    VEC(const char *) found = {0};
 
     *path = NULL;
     *because = NULL;
-    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
-        const char *each = path_join(cx->arena, dir, usual[i]);
-        if (!file_exists(each)) {
-            continue;
-        }
-        if (*path == NULL) {
-            *path = each;
-        } else {
-            buf_printf(&also, "%s%s", also.n > 0 ? ", " : "also there: ", usual[i]);
+    /* All but the last, then the last. */
+    for (unsigned turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+            const bool is_last = last != NULL && strcmp(usual[i], last) == 0;
+            if (is_last == (turn == 1) &&
+                file_exists(path_join(cx->arena, dir, usual[i]))) {
+                vec_push(cx->arena, &found, usual[i]);
+            }
         }
     }
-    if (*path != NULL) {
+    for (size_t i = 1; i < found.n; i++) {
+        buf_printf(&also, "%s%s", i > 1 ? ", " : "also there: ", found.at[i]);
+    }
+    if (found.n > 0) {
+        *path = path_join(cx->arena, dir, found.at[0]);
         *because = also.n > 0 ? buf_str(&also) : NULL;
         return RT_OK;
     }

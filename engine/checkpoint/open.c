@@ -24,16 +24,16 @@ static rt_status read_all(context *cx, checkpoint *ck, const char *root)
 
 /* A directory, of the user or in the hub's cache. */
 static rt_status open_dir(context *cx, checkpoint *ck, const char *dir,
-                          const char *root)
+                          const char *last, const char *root)
 {
     ck->dir = dir;
-    TRY(find_weights(cx, dir, &ck->weights, &ck->chosen_because));
+    TRY(find_weights(cx, dir, last, &ck->weights, &ck->chosen_because));
     return read_all(cx, ck, root);
 }
 
 /* No such path here: a repository in the hub's cache?  Its files are links that must
  * not leave the repository's own directory, two above the snapshot. */
-static rt_status open_cached(context *cx, checkpoint *ck, int err)
+static rt_status open_cached(context *cx, checkpoint *ck, const char *last, int err)
 {
     const char *dir = hub_cache_find(cx->arena, ck->given);
 
@@ -45,35 +45,41 @@ static rt_status open_cached(context *cx, checkpoint *ck, int err)
             "cannot open: %s", strerror(err));
     }
     const char *snapshots = path_dir(cx->arena, dir);
-    return open_dir(cx, ck, dir, path_dir(cx->arena, snapshots));
+    return open_dir(cx, ck, dir, last, path_dir(cx->arena, snapshots));
 }
 
-static rt_status open_given(context *cx, checkpoint *ck)
+static rt_status open_given(context *cx, checkpoint *ck, const char *last)
 {
     struct stat st;
 
     if (stat(ck->given, &st) != 0) {
-        return open_cached(cx, ck, errno);
+        return open_cached(cx, ck, last, errno);
     }
     if (S_ISDIR(st.st_mode)) {
-        return open_dir(cx, ck, ck->given, NULL);
+        return open_dir(cx, ck, ck->given, last, NULL);
     }
     ck->dir = path_dir(cx->arena, ck->given);
     ck->weights = ck->given;
     return read_all(cx, ck, NULL);
 }
 
-rt_status checkpoint_open(context *cx, const char *path, checkpoint **out)
+rt_status checkpoint_open_before(context *cx, const char *path, const char *last,
+                                 checkpoint **out)
 {
     checkpoint *ck = NEW(cx->arena, checkpoint);
 
     ck->given = arena_strdup(cx->arena, path);
     ck->inv = inventory_new(cx->arena);
-    const rt_status status = open_given(cx, ck);
+    const rt_status status = open_given(cx, ck, last);
     if (status != RT_OK) {
         inventory_close(ck->inv);
         return status;
     }
     *out = ck;
     return RT_OK;
+}
+
+rt_status checkpoint_open(context *cx, const char *path, checkpoint **out)
+{
+    return checkpoint_open_before(cx, path, NULL, out);
 }

@@ -34,6 +34,15 @@ typedef struct checkpoint {
 /* RT_FILE with diagnostics when it cannot be read or is damaged. */
 RT_NODISCARD rt_status checkpoint_open(context *cx, const char *path, checkpoint **out);
 
+/* The same, but weights of this usual name are taken only when there are no others: a
+ * conversion in place finds its source again, not what it wrote.  `last` may be NULL.
+ */
+RT_NODISCARD rt_status checkpoint_open_before(context *cx, const char *path,
+                                              const char *last, checkpoint **out);
+
+/* Is it a name under which a directory's weights, a shard or an index are found? */
+bool weights_name(const char *name);
+
 /* A path of the hub cache for org/name[@rev], or NULL (not cached). */
 const char *hub_cache_find(arena *a, const char *repo_id);
 

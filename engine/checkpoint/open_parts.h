@@ -11,9 +11,10 @@ RT_NODISCARD rt_status open_weights_file(context *cx, inventory *inv, const char
                                          const char *root);
 
 /* find.c: the weights of a directory, or an error that says what was looked for.
- * *because is as in checkpoint.chosen_because. */
-RT_NODISCARD rt_status find_weights(context *cx, const char *dir, const char **path,
-                                    const char **because);
+ * `last` is as for checkpoint_open_before(), *because as in checkpoint.chosen_because.
+ */
+RT_NODISCARD rt_status find_weights(context *cx, const char *dir, const char *last,
+                                    const char **path, const char **because);
 
 /* index_read.c: an index and its shards into inv. */
 RT_NODISCARD rt_status index_read(context *cx, inventory *inv, const char *path,

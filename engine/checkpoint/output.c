@@ -286,6 +286,11 @@ void output_add_input(output *o, const char *path)
     publish_add_input(o->set, path);
 }
 
+void output_add_stale(output *o, const char *name)
+{
+    publish_add_stale(o->set, name);
+}
+
 typedef struct index_entry {
     const char *name;
     uint32_t file;
@@ -299,7 +304,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Which tensor is in which shard, as the hub writes it: keys sorted, two spaces. */
-static void add_index(output *o)
+void output_add_index(output *o, const char *name)
 {
     const size_t n = o->n;
     index_entry *entries = NEW_N(o->arena, index_entry, n);
@@ -323,8 +328,7 @@ static void add_index(output *o)
         json_print_string(&text, o->files[entries[i].file].name);
     }
     buf_add(&text, "\n  }\n}\n");
-    publish_add_text(o->set, arena_printf(o->arena, "%s.index.json", o->opt.name),
-                     text.p, text.n);
+    publish_add_text(o->set, name, text.p, text.n);
 }
 
 static rt_status write_heads(context *cx, output *o)
@@ -345,7 +349,8 @@ static rt_status write_heads(context *cx, output *o)
 rt_status output_begin(context *cx, output *o, const char *dir, bool force)
 {
     if (o->n_files > 1) {
-        add_index(o); /* last: who finds it finds all shards */
+        /* last: who finds it finds all shards */
+        output_add_index(o, arena_printf(o->arena, "%s.index.json", o->opt.name));
     }
     TRY(publish_begin(cx, o->set, dir, force));
     const rt_status status = write_heads(cx, o);

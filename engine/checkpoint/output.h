@@ -66,6 +66,11 @@ void output_add_copy(output *o, const char *name, const char *from_path);
 /* A file that is being read: an output of its name is an error, even with force. */
 void output_add_input(output *o, const char *path);
 
+/* A file of an earlier output that must not outlive it; see publish_add_stale(). */
+void output_add_stale(output *o, const char *name);
+/* An index even for one file, for readers that find weights of any name by it. */
+void output_add_index(output *o, const char *name);
+
 /* Create `dir` if needed and all files under temporary names in it; preallocate.  An
  * existing final name is an error unless `force`.  RT_FILE on any system error. */
 RT_NODISCARD rt_status output_begin(context *cx, output *o, const char *dir,

@@ -32,10 +32,17 @@ typedef struct publish_item {
     int fd;
 } publish_item;
 
+/* A file of an earlier output on its way out. */
+typedef struct set_aside {
+    const char *name, *temp_name;
+} set_aside;
+
 struct publish {
     arena *arena;
     VEC(publish_item) items;
     VEC(const char *) inputs;    /* paths that must not be replaced */
+    VEC(const char *) stale;     /* names that go when the items come */
+    VEC(set_aside) aside;        /* older files, until the new ones stand */
     VEC(const char *) made_dirs; /* outermost first */
     const char *dir;
     int dir_fd;
@@ -82,6 +89,11 @@ void publish_add_copy(publish *p, const char *name, const char *from_path)
 void publish_add_input(publish *p, const char *path)
 {
     vec_push(p->arena, &p->inputs, arena_strdup(p->arena, path));
+}
+
+void publish_add_stale(publish *p, const char *name)
+{
+    vec_push(p->arena, &p->stale, arena_strdup(p->arena, name));
 }
 
 int publish_fd(const publish *p, size_t item)
@@ -383,9 +395,44 @@ static rt_status sync_dirs(context *cx, const publish *p)
     return errnum == 0 ? RT_OK : publish_failed(cx, "flush", p->dir, errnum);
 }
 
+/* An older file steps aside under a name that nobody takes for a result.  Nothing of
+ * that name: nothing to do. */
+static int set_one_aside(publish *p, const char *name)
+{
+    const set_aside old = {
+        name, arena_printf(p->arena, ".%s.replaced-%ld", name, (long)getpid())};
+    struct stat st;
+    if (fstatat(p->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISDIR(st.st_mode)) {
+        return EISDIR; /* came into being since begin */
+    }
+    if (renameat(p->dir_fd, name, p->dir_fd, old.temp_name) != 0) {
+        return errno == ENOENT ? 0 : errno;
+    }
+    vec_push(p->arena, &p->aside, old);
+    return 0;
+}
+
+/* With `force` an older output goes as a whole, before the first new name appears: at
+ * no moment does the directory hold files of two models under final names. */
+static rt_status set_older_aside(context *cx, publish *p)
+{
+    for (size_t i = 0; p->force && i < p->items.n + p->stale.n; i++) {
+        const char *name =
+            i < p->items.n ? p->items.at[i].name : p->stale.at[i - p->items.n];
+        const int errnum = set_one_aside(p, name);
+        if (errnum != 0) {
+            return publish_failed(cx, "replace", path_join(p->arena, p->dir, name),
+                                  errnum);
+        }
+    }
+    return RT_OK;
+}
+
 static rt_status commit_all(context *cx, publish *p, bool sync)
 {
     TRY(flush_all(cx, p, sync));
+    TRY(set_older_aside(cx, p));
     for (size_t i = 0; i < p->items.n; i++) {
         publish_item *item = &p->items.at[i];
         const int errnum = rename_item(p, item);
@@ -412,6 +459,10 @@ rt_status publish_commit(context *cx, publish *p, bool sync)
         publish_abort(p);
         return status;
     }
+    for (size_t i = 0; i < p->aside.n; i++) {
+        (void)unlinkat(p->dir_fd, p->aside.at[i].temp_name, 0);
+    }
+    p->aside.n = 0;
     close_dir(p);
     p->made_dirs.n = 0; /* they stay */
     return RT_OK;
@@ -432,6 +483,11 @@ void publish_abort(publish *p)
             item->state = ITEM_PLANNED;
         }
     }
+    for (size_t i = 0; i < p->aside.n && p->dir_fd >= 0; i++) {
+        (void)renameat(p->dir_fd, p->aside.at[i].temp_name, p->dir_fd,
+                       p->aside.at[i].name);
+    }
+    p->aside.n = 0;
     close_dir(p);
     for (size_t i = p->made_dirs.n; i-- > 0;) {
         (void)rmdir(p->made_dirs.at[i]); /* not when others put files there */

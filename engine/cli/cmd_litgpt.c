@@ -25,6 +25,32 @@ static rt_status run_job(session *s, const job_options *jo, const char *src,
     return status;
 }
 
+/* The scripts write over what they wrote before, and touch nothing else. */
+static void put_beside(run_options *run, bool spare)
+{
+    run->beside = true;
+    run->force = true;
+    run->spare = spare;
+}
+
+/* One file of hf names.  Beside it, where nothing of the kind stands, goes what
+ * from_pretrained needs to open the directory: config.json and an index. */
+static rt_status to_hf_file(session *s, const char *from, const char *dir,
+                            const char *name)
+{
+    job_options jo = session_job(s);
+    run_options run = session_run(s);
+    jo.to = "hf";
+    if (!run.has_format) {
+        run.has_format = true;
+        run.format = FORMAT_TORCH;
+    }
+    run.file_name = name;
+    run.index = true;
+    put_beside(&run, true);
+    return run_job(s, &jo, from, &run, dir);
+}
+
 /* hf -> lit or lit-legacy beside the source: older output is replaced, as there. */
 static rt_status to_lit(session *s, const char *to)
 {
@@ -34,7 +60,7 @@ static rt_status to_lit(session *s, const char *to)
     run_options run = session_run(s);
     jo.from = "hf";
     jo.to = s->opt.to != NULL ? s->opt.to : to;
-    run.force = true;
+    put_beside(&run, false);
     return run_job(s, &jo, dir, &run, dir);
 }
 
@@ -53,36 +79,15 @@ rt_status cmd_convert_lit_checkpoint(session *s)
     const char *from, *to;
     TRY(need(s, s->opt.checkpoint_path, SIZE_MAX, "--checkpoint_path FILE", &from));
     TRY(need(s, s->opt.output_path, SIZE_MAX, "--output_path FILE", &to));
-    job_options jo = session_job(s);
-    run_options run = session_run(s);
-    jo.to = "hf";
-    if (!run.has_format) {
-        run.has_format = true;
-        run.format = FORMAT_TORCH;
-    }
-    run.file_name = path_base(to);
-    run.weights_only = true;
-    run.force = true;
-    return run_job(s, &jo, from, &run, path_dir(s->cx.arena, to));
+    return to_hf_file(s, from, path_dir(s->cx.arena, to), path_base(to));
 }
 
 rt_status cmd_convert_from_litgpt(session *s)
 {
     const char *from, *to;
-    char **names;
-    size_t n = 0;
     TRY(need(s, s->opt.checkpoint_dir, 0, "DIR", &from));
     TRY(need(s, s->opt.output_dir, s->opt.checkpoint_dir != NULL ? 0 : 1, "OUT", &to));
-    job_options jo = session_job(s);
-    run_options run = session_run(s);
-    jo.to = "hf";
-    run.has_format = true;
-    run.format = FORMAT_TORCH;
-    run.file_name = "model.pth";
-    run.force = true;
-    /* Configs are a gift that must not overwrite what stands there. */
-    run.weights_only = dir_list(s->cx.arena, to, &names, &n) == 0 && n > 0;
-    return run_job(s, &jo, from, &run, to);
+    return to_hf_file(s, from, to, "model.pth");
 }
 
 rt_status cmd_convert_pretrained_checkpoint(session *s)
@@ -97,8 +102,7 @@ rt_status cmd_convert_pretrained_checkpoint(session *s)
     return run_job(s, &jo, from, &run, to);
 }
 
-/* ---- merge_lora
- * ---------------------------------------------------------------------- */
+/* ---- merge_lora ---------------------------------------------------------------- */
 
 /* "bf16-true" -> bfloat16. */
 static rt_status dtype_of_precision(session *s, const char **to)
@@ -187,7 +191,7 @@ static rt_status merge_in_place(session *s, const char *dir)
         diag_help(dg, "remove it to merge again");
         return RT_FILE;
     }
-    run.force = true;
+    put_beside(&run, true);
     run.weights_only = true; /* configs and tokenizer stand there since the training */
     return merge(s, &jo, base, dir, &run, dir);
 }
@@ -208,5 +212,6 @@ rt_status cmd_merge_lora(session *s)
     job_options jo = session_job(s);
     run_options run = session_run(s);
     jo.adapter_defaults = script_defaults(s->cx.arena);
+    put_beside(&run, true);
     return merge(s, &jo, dir, o->lora_path, &run, o->out_dir);
 }

@@ -48,6 +48,7 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
                     "there are warnings, and --strict: nothing is written");
         return RT_NO;
     }
+    TRY(job_place(&s->cx, j, run, dst));
     if (o->dry_run) {
         return session_plan(s, j);
     }

@@ -56,6 +56,7 @@ RT_NODISCARD rt_status config_load(context *cx, const char *layout, const char *
 RT_NODISCARD rt_status config_load_file(context *cx, const char *path, value **record);
 /* Name and text of the file that holds this layout's config. */
 const char *config_file_name(const char *layout);
+bool config_is_file_name(const char *name); /* of any layout */
 const char *config_text(arena *a, const char *layout, const value *record,
                         size_t *n_bytes);
 

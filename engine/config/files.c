@@ -35,6 +35,16 @@ const char *config_file_name(const char *layout)
     return files[files_of(layout)].name[0];
 }
 
+bool config_is_file_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (strcmp(files[i].name[0], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_yaml(const char *path)
 {
     const char *dot = strrchr(path_base(path), '.');

@@ -88,6 +88,9 @@ rt_status job_convert(context *cx, const job_options *opt, const char *src, job 
                                       "the source is in layout '%s' already: files are "
                                       "rewritten, tensors stay",
                                       to));
+        if (b.j->because != NULL) {
+            b.j->because = arena_printf(cx->arena, "layout %s by %s", to, b.j->because);
+        }
     }
     TRY(builder_walk(&b, to));
     TRY(builder_finish(&b));

@@ -76,6 +76,12 @@ typedef struct run_options {
     const char *file_name; /* weights file name, or NULL: the layout's own */
     uint64_t shard_bytes;  /* 0: the layout's own (hf: 5 GB; lit: one file) */
     bool weights_only; /* drop-ins that write one file: no config, nothing carried */
+    /* drop-ins: the files are put beside what stands in the directory.  Nothing else
+     * there is refused or removed. */
+    bool beside;
+    bool spare; /* configs and tokenizer files that stand there are kept */
+    bool index; /* an index for one file too, so that transformers finds it by any name
+                 */
     bool force, sync;
     exec_options exec;
 } run_options;
@@ -86,6 +92,11 @@ typedef struct run_result {
     uint64_t n_tensors, n_bytes;
     exec_stats *stats; /* by plan tensor; NULL unless exec.measure */
 } run_result;
+
+/* May the output go there?  Apart from the inputs, and into an empty place or with
+ * `force`; RT_FILE otherwise.  job_run asks it first. */
+RT_NODISCARD rt_status job_place(context *cx, const job *j, const run_options *opt,
+                                 const char *dst);
 
 RT_NODISCARD rt_status job_run(context *cx, job *j, const run_options *opt,
                                const char *dst, run_result *result);

@@ -1,9 +1,10 @@
-/* plan/run.c -- lay the outputs of a job out, stream them, publish them. */
+/* job/run.c -- lay the outputs of a job out, stream them, publish them. */
 #include <string.h>
 
 #include "base/file.h"
-#include "base/json.h"
-#include "job/job.h"
+#include "job/along.h"
+#include "job/build.h"
+#include "job/place.h"
 
 /* What the weights of a layout are called and how they are stored. */
 typedef struct layout_files {
@@ -20,12 +21,29 @@ static const layout_files layouts[] = {
     {NULL, FORMAT_SAFETENSORS, "model.safetensors", 0},
 };
 
-static output_options options_for(const job *j, const run_options *opt)
+static const layout_files *files_of(const char *layout)
 {
     const layout_files *l = layouts;
-    while (l->layout != NULL && strcmp(l->layout, j->to) != 0) {
+    while (l->layout != NULL && strcmp(l->layout, layout) != 0) {
         l++;
     }
+    return l;
+}
+
+const char *weights_of_others(const char *layout)
+{
+    const layout_files *own = layout != NULL ? files_of(layout) : NULL;
+    for (const layout_files *l = layouts; own != NULL && l->layout != NULL; l++) {
+        if (strcmp(l->name, own->name) != 0) {
+            return l->name;
+        }
+    }
+    return NULL;
+}
+
+static output_options options_for(const job *j, const run_options *opt)
+{
+    const layout_files *l = files_of(j->to);
     output_options o = {
         .format = l->format, .name = l->name, .shard_bytes = l->shard_bytes};
     if (opt->has_format && opt->format != l->format) {
@@ -36,59 +54,6 @@ static output_options options_for(const job *j, const run_options *opt)
     o.name = opt->file_name != NULL ? opt->file_name : o.name;
     o.shard_bytes = opt->shard_bytes != 0 ? opt->shard_bytes : o.shard_bytes;
     return o;
-}
-
-/* ---- files that go along ------------------------------------------------------- */
-
-static bool ends_with(const char *s, const char *end)
-{
-    const size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
-/* Tokenizer, generation, prompt and config files: known by name. */
-static bool is_carried(const char *name)
-{
-    static const char *const starts[] = {
-        "tokenizer",          "vocab",        "merges.txt",
-        "special_tokens_map", "added_tokens", "generation_config",
-        "chat_template",      "prompt",       "preprocessor_config",
-        "processor_config",   "config.json",  "model_config.yaml",
-        "lit_config.json"};
-    if (ends_with(name, ".index.json")) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-        if (strncmp(name, starts[i], strlen(starts[i])) == 0) {
-            return true;
-        }
-    }
-    return ends_with(name, ".model") || ends_with(name, ".tiktoken") ||
-           ends_with(name, ".jinja");
-}
-
-static rt_status carry(context *cx, job *j, output *o, const char *dst)
-{
-    char **names;
-    size_t n;
-    if (dir_list(cx->arena, j->src->dir, &names, &n) != 0) {
-        return RT_OK; /* a lone file has nothing beside it */
-    }
-    const char *own = config_file_name(j->to);
-    for (size_t i = 0; i < n; i++) {
-        const char *path = path_join(cx->arena, j->src->dir, names[i]);
-        const bool written =
-            own != NULL && j->config != NULL && strcmp(names[i], own) == 0;
-        const bool side_car = strncmp(names[i], "retensor-kept.", 14) == 0 &&
-                              strcmp(j->from, j->to) == 0 && j->kept.n == 0;
-        const bool is_there = file_is_same(path, path_join(cx->arena, dst, names[i]));
-        if ((side_car || is_carried(names[i])) && !written && !is_there &&
-            file_exists(path)) {
-            output_add_copy(o, names[i], path);
-            vec_push(cx->arena, &j->carry, path);
-        }
-    }
-    return RT_OK;
 }
 
 /* Whatever is read is never written: weights, index, config and side-car. */
@@ -122,49 +87,6 @@ static rt_status check_weights(context *cx, const job *j)
         }
     }
     return RT_OK;
-}
-
-/* The dtype that a config names follows the weights when they were cast. */
-static void put_dtype(context *cx, job *j)
-{
-    static const char *const keys[] = {"dtype", "torch_dtype"};
-    uint64_t bytes[DT_COUNT] = {0};
-    unsigned most = DT_COUNT;
-    for (size_t i = 0; i < j->plan.tensors.n; i++) {
-        const plan_tensor *t = &j->plan.tensors.at[i];
-        if (t->dt < DT_COUNT && dtype_is_float(t->dt)) {
-            bytes[t->dt] += t->n_elems;
-            most =
-                most == DT_COUNT || bytes[t->dt] > bytes[most] ? (unsigned)t->dt : most;
-        }
-    }
-    for (unsigned k = 0; k < 2 && most < DT_COUNT; k++) {
-        const value *old = value_get(j->config, keys[k]);
-        if (old != NULL && old->kind == V_STRING) {
-            value_set(cx->arena, j->config, keys[k],
-                      value_string(cx->arena, dtype_torch_name((dtype)most)));
-        }
-    }
-}
-
-static void add_texts(context *cx, job *j, output *o)
-{
-    if (j->config != NULL && config_file_name(j->to) != NULL) {
-        size_t n;
-        put_dtype(cx, j);
-        const char *text = config_text(cx->arena, j->to, j->config, &n);
-        output_add_text(o, config_file_name(j->to), text, n);
-    }
-    if (j->stored.n > 0 && strcmp(j->from, j->to) != 0) {
-        value *v = value_record(cx->arena), *list = value_list(cx->arena);
-        for (size_t i = 0; i < j->stored.n; i++) {
-            vec_push(cx->arena, &list->items, value_string(cx->arena, j->stored.at[i]));
-        }
-        value_set(cx->arena, v, "stored", list);
-        buf b = {.arena = cx->arena};
-        json_print(&b, v);
-        output_add_text(o, "retensor-kept.json", buf_str(&b), b.n);
-    }
 }
 
 /* ---- streaming ----------------------------------------------------------------- */
@@ -247,6 +169,7 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
         return j->status;
     }
     TRY(check_weights(cx, j));
+    TRY(job_place(cx, j, opt, dst));
     TRY(job_decide(cx, j));
     const output_options oo = options_for(j, opt);
     const plan p = plan_for(cx, &j->plan, oo.format);
@@ -255,9 +178,9 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
     TRY(output_plan(cx, &oo, tensors, p.tensors.n, &o));
     protect_inputs(cx, j, o);
     if (!opt->weights_only) {
-        TRY(carry(cx, j, o, dst));
-        add_texts(cx, j, o);
+        TRY(along_add(cx, j, opt, dst, o));
     }
+    TRY(place_stale(cx, j, opt, dst, o));
     if (opt->exec.measure) {
         result->stats = NEW_N(cx->arena, exec_stats, p.tensors.n + 1);
     }

@@ -174,7 +174,8 @@ static rt_status open_kept(builder *b, const char *dir)
 
 rt_status builder_open(builder *b, const char *path)
 {
-    TRY(checkpoint_open(b->cx, path, &b->j->src));
+    TRY(checkpoint_open_before(b->cx, path, weights_of_others(b->opt->from),
+                               &b->j->src));
     const checkpoint *ck = b->j->src;
     for (size_t i = 0; i < ck->inv->notes.n; i++) {
         builder_note(b, ck->inv->notes.at[i]);

@@ -290,6 +290,36 @@ static void test_existing(fixture *f)
     CHECK(n_entries(f, dir) == 2);
 }
 
+/* An older output leaves when the new one comes, and only then. */
+static void test_stale(fixture *f)
+{
+    const char *dir = dir_of(f, "stale");
+    CHECK(mkdir(dir, 0777) == 0);
+    put_file(path_join(f->cx.arena, dir, "m.safetensors"), "old");
+    put_file(path_join(f->cx.arena, dir, "m.bin"), "older");
+    output_tensor t[] = {tensor("a", DT_F32, 1, 1)};
+    output *o = plan(f, FORMAT_SAFETENSORS, 0, t, 1);
+    output_add_text(o, "z.json", "{}", 2);
+    output_add_stale(o, "m.bin");
+    output_add_stale(o, "was never there");
+    CHECK(output_begin(&f->cx, o, dir, true) == RT_OK);
+    write_data(o, t, 1);
+    CHECK(mkdir(path_join(f->cx.arena, dir, "z.json"), 0777) == 0);
+    CHECK(output_commit(&f->cx, o, false) == RT_FILE);
+    CHECK(n_entries(f, dir) == 3);
+    CHECK(strcmp(get_file(f, dir, "m.safetensors", NULL), "old") == 0);
+    CHECK(strcmp(get_file(f, dir, "m.bin", NULL), "older") == 0);
+
+    CHECK(rmdir(path_join(f->cx.arena, dir, "z.json")) == 0);
+    o = plan(f, FORMAT_SAFETENSORS, 0, t, 1);
+    output_add_stale(o, "m.bin");
+    CHECK(output_begin(&f->cx, o, dir, true) == RT_OK);
+    write_data(o, t, 1);
+    CHECK(output_commit(&f->cx, o, false) == RT_OK);
+    CHECK(n_entries(f, dir) == 1);
+    CHECK(strcmp(get_file(f, dir, "m.safetensors", NULL), "old") != 0);
+}
+
 /* A name that is taken while the work goes on: nothing of the set may stay. */
 static void test_late_clash(fixture *f)
 {
@@ -398,6 +428,7 @@ int main(void)
     test_shards(&f);
     test_abort(&f);
     test_existing(&f);
+    test_stale(&f);
     test_late_clash(&f);
     test_no_space(&f);
     test_plan_errors(&f);

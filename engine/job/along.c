@@ -1,0 +1,170 @@
+/* Tokenizer and prompt files, configs, an index, the side-car's facts. */
+#include "job/along.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+
+#define MAX_BYTES (64u << 20)
+
+static bool ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Tokenizer, generation, prompt and config files: known by name. */
+static bool is_carried(const char *name)
+{
+    static const char *const starts[] = {
+        "tokenizer",          "vocab",        "merges.txt",
+        "special_tokens_map", "added_tokens", "generation_config",
+        "chat_template",      "prompt",       "preprocessor_config",
+        "processor_config",   "config.json",  "model_config.yaml",
+        "lit_config.json"};
+    if (ends_with(name, ".index.json")) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0) {
+            return true;
+        }
+    }
+    return ends_with(name, ".model") || ends_with(name, ".tiktoken") ||
+           ends_with(name, ".jinja");
+}
+
+static rt_status carry(context *cx, job *j, const run_options *opt, const char *dst,
+                       output *o)
+{
+    char **names;
+    size_t n;
+    if (dir_list(cx->arena, j->src->dir, &names, &n) != 0) {
+        return RT_OK; /* a lone file has nothing beside it */
+    }
+    const char *own = config_file_name(j->to);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = path_join(cx->arena, j->src->dir, names[i]);
+        const bool written =
+            own != NULL && j->config != NULL && strcmp(names[i], own) == 0;
+        const bool side_car = strncmp(names[i], "retensor-kept.", 14) == 0 &&
+                              strcmp(j->from, j->to) == 0 && j->kept.n == 0;
+        const char *there = path_join(cx->arena, dst, names[i]);
+        const bool is_there =
+            file_is_same(path, there) || (opt->spare && file_exists(there));
+        if ((side_car || is_carried(names[i])) && !written && !is_there &&
+            file_exists(path)) {
+            output_add_copy(o, names[i], path);
+            vec_push(cx->arena, &j->carry, path);
+        }
+    }
+    return RT_OK;
+}
+
+/* The dtype that a config names follows the weights when they were cast. */
+static void put_dtype(context *cx, job *j)
+{
+    static const char *const keys[] = {"dtype", "torch_dtype"};
+    uint64_t bytes[DT_COUNT] = {0};
+    unsigned most = DT_COUNT;
+    for (size_t i = 0; i < j->plan.tensors.n; i++) {
+        const plan_tensor *t = &j->plan.tensors.at[i];
+        if (t->dt < DT_COUNT && dtype_is_float(t->dt)) {
+            bytes[t->dt] += t->n_elems;
+            most =
+                most == DT_COUNT || bytes[t->dt] > bytes[most] ? (unsigned)t->dt : most;
+        }
+    }
+    for (unsigned k = 0; k < 2 && most < DT_COUNT; k++) {
+        const value *old = value_get(j->config, keys[k]);
+        if (old != NULL && old->kind == V_STRING) {
+            value_set(cx->arena, j->config, keys[k],
+                      value_string(cx->arena, dtype_torch_name((dtype)most)));
+        }
+    }
+}
+
+/* A config that stands there is the user's, who hears of it when it is another one. */
+static bool is_spared(context *cx, const run_options *opt, const char *path,
+                      const char *text, size_t n)
+{
+    char *old;
+    size_t n_old = 0;
+    if (!opt->spare || !file_exists(path)) {
+        return false;
+    }
+    if (file_read(cx->arena, path, MAX_BYTES, &old, &n_old) != 0 || n_old != n ||
+        memcmp(old, text, n) != 0) {
+        diag *dg = diag_report(cx->diags, SEV_WARNING, "config-kept", NOWHERE,
+                               "'%s' is kept, though another one would go with these "
+                               "weights",
+                               path);
+        diag_help(dg, "remove it and convert again to have the other one");
+    }
+    return true;
+}
+
+static void add_config(context *cx, job *j, const run_options *opt, const char *dst,
+                       output *o)
+{
+    const char *name = config_file_name(j->to);
+    size_t n;
+    if (j->config == NULL || name == NULL) {
+        return;
+    }
+    put_dtype(cx, j);
+    const char *text = config_text(cx->arena, j->to, j->config, &n);
+    if (!is_spared(cx, opt, path_join(cx->arena, dst, name), text, n)) {
+        output_add_text(o, name, text, n);
+    }
+}
+
+/* transformers finds weights of any name by an index; not where it would find others
+ * first, or an index of others stands. */
+static void add_index(context *cx, const char *dst, output *o)
+{
+    static const char index[] = "pytorch_model.bin.index.json";
+    static const char *const first[] = {
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"};
+    const char *own = output_file_name(o, 0), *path = path_join(cx->arena, dst, index);
+    char *old;
+    size_t n;
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+        if (strcmp(own, first[i]) == 0 ||
+            file_exists(path_join(cx->arena, dst, first[i]))) {
+            return;
+        }
+    }
+    const char *quoted = arena_printf(cx->arena, "\"%s\"", own);
+    if (!file_exists(path) || (file_read(cx->arena, path, MAX_BYTES, &old, &n) == 0 &&
+                               strstr(old, quoted) != NULL)) {
+        output_add_index(o, index);
+    }
+}
+
+static void add_side_car(context *cx, const job *j, output *o)
+{
+    if (j->stored.n > 0 && strcmp(j->from, j->to) != 0) {
+        value *v = value_record(cx->arena), *list = value_list(cx->arena);
+        for (size_t i = 0; i < j->stored.n; i++) {
+            vec_push(cx->arena, &list->items, value_string(cx->arena, j->stored.at[i]));
+        }
+        value_set(cx->arena, v, "stored", list);
+        buf b = {.arena = cx->arena};
+        json_print(&b, v);
+        output_add_text(o, "retensor-kept.json", buf_str(&b), b.n);
+    }
+}
+
+rt_status along_add(context *cx, job *j, const run_options *opt, const char *dst,
+                    output *o)
+{
+    TRY(carry(cx, j, opt, dst, o));
+    add_config(cx, j, opt, dst, o);
+    add_side_car(cx, j, o);
+    if (opt->index && output_n_files(o) == 1) {
+        add_index(cx, dst, o);
+    }
+    return RT_OK;
+}
