@@ -64,7 +64,10 @@ static int range_of(lister *l, const subject *s, uint32_t capture, range *r)
     if (c->axis == NO_AXIS && c->lo == NULL && c->hi == NULL) {
         return 0;
     }
+    const int64_t size = r->hi;
     if (bound(l, c->lo, &r->lo) && bound(l, c->hi, &r->hi) && r->hi != SIZE_UNKNOWN) {
+        r->hi =
+            size != SIZE_UNKNOWN && size < r->hi ? size : r->hi; /* a range narrows */
         return 1;
     }
     diag *dg = diag_report(l->cx->diags, SEV_ERROR, "unknown-size", s->name->at,

@@ -283,13 +283,15 @@ static bool verify_equation(context *cx, const values *v, const size_equation *e
         (!unknown && size >= 0 && (uint64_t)size == eq->size)) {
         return true;
     }
-    diag *dg = diag_report(
-        cx->diags, SEV_ERROR, "shape-contradicts", eq->dim->at,
-        "dimension %u of %s is %llu, but the rules say %s = %s%s", eq->index,
-        names_text(a, eq->names.at, eq->names.n), (unsigned long long)eq->size,
-        terms_text(a, v, eq, false), terms_text(a, v, eq, true),
-        unknown || size < 0 ? ", which cannot be"
-                            : arena_printf(a, " = %lld", (long long)size));
+    const bool is_one_axis = eq->terms.n == 1 && eq->terms.at[0].axes.n == 1;
+    diag *dg = diag_report(cx->diags, SEV_ERROR, "shape-contradicts", eq->dim->at,
+                           "dimension %u of %s is %llu, but the rules say %s = %s%s",
+                           eq->index, names_text(a, eq->names.at, eq->names.n),
+                           (unsigned long long)eq->size, terms_text(a, v, eq, false),
+                           terms_text(a, v, eq, true),
+                           unknown || size < 0 ? ", which cannot be"
+                           : is_one_axis       ? ""
+                                         : arena_printf(a, " = %lld", (long long)size));
     note_sources(a, dg, v, eq);
     diag_help(dg,
               "the config does not belong to these weights, or other rules fit: see "

@@ -33,8 +33,9 @@ bool capture_on_side(const map_rule *r, unsigned side, uint32_t capture)
 bool capture_range_of(context *cx, const values *v, const map_capture *c, int64_t *lo,
                       int64_t *hi)
 {
+    const int64_t size = c->axis != NO_AXIS ? v->size[c->axis] : SIZE_UNKNOWN;
     *lo = 0;
-    *hi = c->axis != NO_AXIS ? v->size[c->axis] : SIZE_UNKNOWN;
+    *hi = size;
     if (c->lo != NULL) {
         const value *x = values_eval(cx, v, c->lo, NULL, NULL);
         if (x == NULL || x->kind != V_INT) {
@@ -47,7 +48,7 @@ bool capture_range_of(context *cx, const values *v, const map_capture *c, int64_
         if (x == NULL || x->kind != V_INT) {
             return false;
         }
-        *hi = x->i;
+        *hi = size != SIZE_UNKNOWN && size < x->i ? size : x->i; /* a range narrows */
     }
     return *hi != SIZE_UNKNOWN;
 }

@@ -1,0 +1,100 @@
+"""What is no bijection and says so: parts, ties, constants, replicas, arithmetic, one-way rules."""
+
+from case_layout import HEAD, L, TWO, TWO_B, each
+from harness import Case
+from tensors import Tensor, build, count, rows, transposed
+
+
+def filled(shape, value, dtype="F32"):
+    return build(shape, lambda *_: value, dtype)
+
+
+w = count((2, 3))
+tok = "axis v = a.v = b.v\naxis x = a.x = 0\n"
+more = "axis v = a.v = b.v\naxis p = a.p = 0\n"
+ADD = HEAD + "w: x.w [c] <-> y.w [c] with b = a + 1 in f32\n"
+
+CASES = [
+    # ---- pad
+    Case("pad: filled when written", HEAD + "axis v = a.v = b.v\naxis p = a.p = b.p\nw: x [v c] <-> y [(tok: v | fill: p) c] pad b fill with 0.5"
+         .replace("x [v c]", "x tok: [v c]"),
+         {"x": w}, {"y": rows(w, filled((2, 3), 0.5))}, {"v": 2, "p": 2}, {"v": 2, "p": 2}),
+    Case("pad: must be the fill when read", HEAD + "axis v = a.v = b.v\naxis p = a.p = b.p\nw: x tok: [v c] <-> y [(tok: v | fill: p) c] pad b fill with 0",
+         {}, {"y": rows(w, Tensor((2, 3), [0, 0, 0, 0, 1, 0]))}, {"v": 2, "p": 2}, {"v": 2, "p": 2}, start="b", fails="condition"),
+    Case("pad of nothing", HEAD + "axis v = a.v = b.v\naxis p = a.p = b.p\nw: x tok: [v c] <-> y [(tok: v | fill: p) c] pad b fill with 0",
+         {"x": w}, {"y": w}, {"v": 2, "p": 0}, {"v": 2, "p": 0}),
+    # ---- only, slice
+    Case("only: left out", HEAD + tok + 'w: x [(tok: v | extra: x) c] <-> y tok: [v c] only a extra because "image tokens"',
+         {"x": count((5, 3))}, {"y": count((2, 3))}, {"v": 2, "x": 3}, {"v": 2}, back={"x": count((2, 3))}, config_back={"v": 2}),
+    Case("only ... keep: the side-car has it, the way back reads it", HEAD + "axis v = a.v = b.v\naxis x = a.x = b.x\n"
+         'w: x [(tok: v | extra: x) c] <-> y tok: [c v] only a extra keep because "image tokens"',
+         {"x": count((5, 3))}, {"y": transposed(count((2, 3)))}, {"v": 2, "x": 3}, {"v": 2, "x": 3},
+         kept={"x#extra": count((3, 3), 6)}),
+    Case("only ... keep, of every layer", L + "axis v = a.v = b.v\naxis x = a.x = b.x\n"
+         'w: x.{l} [(tok: v | extra: x) c] <-> y.{l} tok: [c v] only a extra keep because "image tokens"',
+         each("x.{}", lambda n: count((5, 3), n * 20)), each("y.{}", lambda n: transposed(count((2, 3), n * 20))),
+         {"v": 2, "x": 3, **TWO}, {"v": 2, "x": 3, **TWO_B}, kept=each("x.{}#extra", lambda n: count((3, 3), 6 + n * 20))),
+    Case("only ... keep without the side-car", HEAD + "axis v = a.v = b.v\naxis x = a.x = b.x\n"
+         'w: x [(tok: v | extra: x) c] <-> y tok: [c v] only a extra keep because "image tokens"',
+         {}, {"y": count((3, 2))}, {}, {"v": 2, "x": 3}, start="b", fails="no-side-car"),
+    Case("only: a whole tensor", HEAD + 'w: x.q q: [c]\n   x.k k: [c] <-> y.q q: [c] only a k keep because "computed"',
+         {"x.q": count((3,)), "x.k": count((3,), 5)}, {"y.q": count((3,))}, kept={"x.k": count((3,), 5)}),
+    Case("slice", HEAD + more + 'w: x [(tok: v | cut: p) c] <-> y tok: [v c] slice a cut because "rows of no token"',
+         {"x": count((4, 3))}, {"y": w}, {"v": 2, "p": 2}, {"v": 2}, back={"x": w}, config_back={"v": 2}),
+    # ---- drop
+    Case("drop", HEAD + 'w: x.w [c] <-> y.w [c]\ndrop a x.mask because "a buffer"\ndrop b y.{m...} because "caches"',
+         {"x.w": count((3,)), "x.mask": w}, {"y.w": count((3,))}, back={"x.w": count((3,))}, says="a buffer"),
+    Case("drop ... keep", HEAD + 'w: x.w [c] <-> y.w [c]\ndrop a {tower | head}.{m...} keep because "another part"',
+         {"x.w": count((3,)), "tower.a.b": w, "head.c": w}, {"y.w": count((3,))}, kept={"tower.a.b": w, "head.c": w}),
+    Case("drop with a guard", HEAD + 'value old = a.old = b.old\nw: x.w [c] <-> y.w [c]\ndrop a x.mask when old because "a buffer"',
+         {"x.w": count((3,)), "x.mask": w}, {}, {"old": False}, fails="unmapped"),
+    # ---- const
+    Case("const: made, and checked on the way back", HEAD + 'w: x.w [c] <-> y.w [c]\nconst b y.mask [1 c] = 1 because "ones"',
+         {"x.w": count((3,))}, {"y.w": count((3,)), "y.mask": filled((1, 3), 1)}),
+    Case("const: of every layer", L + "w: x.{l}.w [c] <-> y.{l}.w [c]\nconst b y.{l}.scale [c] = -0.5",
+         each("x.{}.w", lambda n: count((3,), n)),
+         {**each("y.{}.w", lambda n: count((3,), n)), **each("y.{}.scale", lambda n: filled((3,), -0.5))}, TWO, TWO_B),
+    Case("const: another value is an error", HEAD + "w: x.w [c] <-> y.w [c]\nconst b y.mask [c] = 1",
+         {}, {"y.w": count((3,)), "y.mask": count((3,))}, start="b", fails="condition"),
+    # ---- tie
+    Case("tie: absent, made from the other, left out again", HEAD + "e: x.e [v -> c] <-> y.e [v -> c]\nh: x.h [v <- c] <-> y.h [v <- c]\ntie h = e on a by a.tied\nfield a.tied : bool = false\nconfig a.tied = b.tied",
+         {"x.e": w}, {"y.e": w, "y.h": w}, {"tied": True}, {"tied": True}),
+    Case("tie: stored and different stays, the flag is cleared", HEAD + "e: x.e [v -> c] <-> y.e [v -> c]\nh: x.h [v <- c] <-> y.h [v <- c]\ntie h = e on a by a.tied\nfield a.tied : bool = true",
+         {"x.e": w, "x.h": count((2, 3), 9)}, {"y.e": w, "y.h": count((2, 3), 9)}, {"tied": True}, None, config_back={"tied": False}),
+    Case("tie: not allowed by the flag", HEAD + "e: x.e [v -> c] <-> y.e [v -> c]\nh: x.h [v <- c] <-> y.h [v <- c]\ntie h = e on a by a.tied",
+         {"x.e": w}, {}, {"tied": False}, fails="missing"),
+    Case("tie: without a flag", HEAD + "e: x.e [v -> c] <-> y.e [v -> c]\nh: x.h [v <- c] <-> y.h [v <- c]\ntie h = e on a",
+         {"x.e": w}, {"y.e": w, "y.h": w}),
+    # ---- same in
+    Case("same in: replicas are compared, one is taken", HEAD + "axis t = a.t = b.t\nn: x.{t}.n [c] same in {t} <-> y.n [c]",
+         each("x.{}.n", lambda n: count((3,))), {"y.n": count((3,))}, {"t": 2}, {"t": 2}),
+    Case("same in: unequal replicas", HEAD + "axis t = a.t = b.t\nn: x.{t}.n [c] same in {t} <-> y.n [c]",
+         each("x.{}.n", lambda n: count((3,), n)), {}, {"t": 2}, fails="condition"),
+    Case("shards: columns and rows", HEAD + "axis t = a.t = b.t\nc: x.{t}.c [i <- c1] <-> y.c [i <- (t c1)]\nr: x.{t}.r [i1 <- c] <-> y.r [(t i1) <- c]",
+         {f"x.{t}.{k}": count((2, 3), 10 * t) for t in (0, 1) for k in "cr"},
+         {"y.c": build((2, 6), lambda i, c: c // 3 * 10 + i * 3 + c % 3), "y.r": rows(count((2, 3)), count((2, 3), 10))},
+         {"t": 2}, {"t": 2}),
+    # ---- values
+    Case("with: plus one", ADD, {"x.w": count((3,))}, {"y.w": count((3,), 1)}),
+    Case("with: in bfloat16 it is computed in f32 and rounded once", ADD, {"x.w": Tensor((2,), [0.00390625, 1.5], "BF16")},
+         {"y.w": Tensor((2,), [1, 2.5], "BF16")}, back={"x.w": Tensor((2,), [0, 1.5], "BF16")}),
+    Case("with: f32 loses what f64 keeps", HEAD + "w: x.{w | v} [c] <-> y.{w | v} [c] with b = a * 2 - 1 in f64",
+         {"x.w": Tensor((2,), [2.0**-40, 3], "F64"), "x.v": count((2,))},
+         {"y.w": Tensor((2,), [2.0**-39 - 1, 5], "F64"), "y.v": Tensor((2,), [-1, 1])}),
+    Case("with: said from the other side", HEAD + "w: x.w [c] <-> y.w [c] with a = (b - 1) / 2", {"x.w": count((3,))},
+         {"y.w": Tensor((3,), [1, 3, 5])}),
+    Case("with: on a transpose of parts", HEAD + "axis p = a.p = b.p\nw: x [(q: p | k: p) <- c] <-> y.q q: [c -> p]\n"
+         "                                     y.k k: [p <- c] with b = a * 0.5",
+         {"x": count((4, 3))}, {"y.q": build((3, 2), lambda c, p: (p * 3 + c) / 2), "y.k": build((2, 3), lambda p, c: (6 + p * 3 + c) / 2)},
+         {"p": 2}, {"p": 2}),
+    # ---- one way
+    Case("a rule without a way back", HEAD + 'w: x.w [c] <-> y.w [c]\no: x.a [c] -> y.b [c] because "slopes are computed"',
+         {"x.w": count((3,)), "x.a": count((3,), 4)}, {"y.w": count((3,)), "y.b": count((3,), 4)}, fails_back="unmapped"),
+    Case("the arrow that points left", HEAD + 'w: x.w [c] <-> y.w [c]\no: x.a [c] <- y.b [c] because "made of it"',
+         {"x.w": count((3,)), "x.a": count((3,), 4)}, {"y.w": count((3,)), "y.b": count((3,), 4)}, start="b", fails_back="unmapped"),
+    Case("one way may leave a part", HEAD + 'axis p = a.p = b.p\nw: x [(q: p | k: p) c] -> y.q q: [c p] because "k is computed"',
+         {"x": count((4, 3))}, {"y.q": transposed(count((2, 3)))}, {"p": 2}, {"p": 2}, back=None),
+    # ---- rest
+    Case("rest takes what no line takes", HEAD + "w: x.w [i -> o] <-> y.w [o <- i]\nrest",
+         {"x.w": w, "other.a": w, "x.z": count((3,))}, {"y.w": transposed(w), "other.a": w, "x.z": count((3,))}),
+]
