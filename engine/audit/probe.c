@@ -73,6 +73,22 @@ static bool is_large(const expected *e)
     return n > MAX_ELEMS;
 }
 
+/* No word can be invented that an expression is sure to match. */
+static bool has_regex(const map_rule *r)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        for (size_t t = 0; t < r->tensors[side].n; t++) {
+            const map_name *n = &r->tensors[side].at[t].name;
+            for (size_t i = 0; i < n->segs.n; i++) {
+                if (n->segs.at[i].kind == NAME_REGEX) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 /* Optional rules may be other spellings of one tensor: of those the first takes part.
  */
 static void skip_rules(const prober *p, model *k)
@@ -80,7 +96,8 @@ static void skip_rules(const prober *p, model *k)
     bool *off = NEW_N(k->cx.arena, bool, p->m->rules.n + 1);
     strmap *names[2] = {strmap_new(k->cx.arena), strmap_new(k->cx.arena)};
     for (size_t r = 0; r < p->m->rules.n; r++) {
-        off[r] = !goes_this_way(&p->m->rules.at[r], k->from);
+        off[r] = !goes_this_way(&p->m->rules.at[r], k->from) ||
+                 has_regex(&p->m->rules.at[r]);
     }
     for (unsigned optional = 0; optional < 2; optional++) {
         for (unsigned side = 0; side < 2; side++) {

@@ -44,6 +44,13 @@ static piece whole_of(const tensor_info *t)
     return p;
 }
 
+static rt_status no_memory(context *cx)
+{
+    diag_report(cx->diags, SEV_ERROR, "no-memory", NOWHERE,
+                "cannot reserve buffers to compare tensors");
+    return RT_FILE;
+}
+
 typedef struct reader {
     const plan_source *source_of;
     gather_from from;
@@ -107,13 +114,6 @@ static rt_status compare(context *cx, reader *x, reader *y, bool *equal)
     return RT_OK;
 }
 
-static rt_status no_memory(context *cx)
-{
-    diag_report(cx->diags, SEV_ERROR, "no-memory", NOWHERE,
-                "cannot reserve buffers to compare tensors");
-    return RT_FILE;
-}
-
 rt_status exec_equal(context *cx, const plan_source *x, const plan_source *y,
                      bool *equal)
 {
@@ -133,6 +133,103 @@ rt_status exec_equal(context *cx, const plan_source *x, const plan_source *y,
     return status;
 }
 
+/* ---- pieces --------------------------------------------------------------------- */
+
+/* The dim to halve, where elements lie farthest apart. */
+static unsigned widest_dim(const piece *p)
+{
+    unsigned widest = 0;
+    for (unsigned i = 1; i < p->n; i++) {
+        const bool is_wider = p->src_stride[i] > p->src_stride[widest];
+        if (p->size[i] > 1 && (is_wider || p->size[widest] == 1)) {
+            widest = i;
+        }
+    }
+    return widest;
+}
+
+/* Make `half` the first half of p, and p the rest. */
+static void halve(piece *p, unsigned along, piece *half)
+{
+    *half = *p;
+    half->size[along] /= 2;
+    p->src_offset += half->size[along] * p->src_stride[along];
+    p->size[along] -= half->size[along];
+}
+
+static int read_dense(reader *r, const piece *p)
+{
+    piece dense = *p;
+    strided_dense(dense.n, dense.size, dense.dst_stride);
+    return read_piece(r, &dense, r->chunk);
+}
+
+/* The same box of two sources; *bad is the reader that failed. */
+static int boxes_equal(reader *x, piece p, reader *y, piece q, bool *equal,
+                       reader **bad)
+{
+    const size_t n_bytes = (size_t)piece_elems(&p) * x->from.elem_bytes;
+    if (n_bytes > CHUNK_BYTES) {
+        piece first_p, first_q;
+        const unsigned along = widest_dim(&p);
+        halve(&p, along, &first_p);
+        halve(&q, along, &first_q);
+        const int errnum = boxes_equal(x, first_p, y, first_q, equal, bad);
+        return errnum != 0 || !*equal ? errnum : boxes_equal(x, p, y, q, equal, bad);
+    }
+    *bad = x;
+    int errnum = read_dense(x, &p);
+    if (errnum == 0) {
+        *bad = y;
+        errnum = read_dense(y, &q);
+    }
+    *equal = errnum == 0 && memcmp(x->chunk, y->chunk, n_bytes) == 0;
+    return errnum;
+}
+
+static bool same_box(const piece *p, const piece *q)
+{
+    return p->n == q->n && p->dst_offset == q->dst_offset && p->n_steps == 0 &&
+           q->n_steps == 0 && memcmp(p->size, q->size, p->n * sizeof *p->size) == 0 &&
+           memcmp(p->dst_stride, q->dst_stride, p->n * sizeof *p->dst_stride) == 0;
+}
+
+static rt_status compare_pieces(context *cx, const plan *of, const piece *p,
+                                const piece *q, unsigned char *room, bool *equal)
+{
+    *equal = same_box(p, q) && (p->src == NO_SOURCE) == (q->src == NO_SOURCE);
+    if (!*equal || p->src == NO_SOURCE) {
+        *equal = *equal && !(p->fill < q->fill || p->fill > q->fill);
+        return RT_OK;
+    }
+    reader x, y, *bad = NULL;
+    const plan_source *s = &of->sources.at[p->src], *t = &of->sources.at[q->src];
+    *equal = s->t->dt == t->t->dt && dtype_bits(s->t->dt) % 8 == 0;
+    if (!*equal || piece_elems(p) == 0) {
+        return RT_OK;
+    }
+    reader_init(&x, s, room);
+    reader_init(&y, t, room + 2 * CHUNK_BYTES);
+    const int errnum = boxes_equal(&x, *p, &y, *q, equal, &bad);
+    return errnum == 0 ? RT_OK : cannot_read(cx, bad->source_of, errnum);
+}
+
+rt_status exec_pieces_equal(context *cx, const plan *p, const piece_list *x,
+                            const piece_list *y, bool *equal)
+{
+    *equal = x->n == y->n;
+    unsigned char *room = malloc(4 * CHUNK_BYTES);
+    if (room == NULL) {
+        return no_memory(cx);
+    }
+    rt_status status = RT_OK;
+    for (size_t i = 0; i < x->n && *equal && status == RT_OK; i++) {
+        status = compare_pieces(cx, p, &x->at[i], &y->at[i], room, equal);
+    }
+    free(room);
+    return status;
+}
+
 /* ---- constants ------------------------------------------------------------------ */
 
 static bool is_all(const unsigned char *chunk, size_t n, unsigned elem_bytes,
@@ -148,28 +245,14 @@ static int all_equal(reader *r, const piece *p, const unsigned char *elem, bool 
 {
     const int64_t n = piece_elems(p);
     if (n * (int64_t)r->from.elem_bytes <= (int64_t)CHUNK_BYTES) {
-        piece dense = *p;
-        strided_dense(dense.n, dense.size, dense.dst_stride);
-        const int errnum = read_piece(r, &dense, r->chunk);
+        const int errnum = read_dense(r, p);
         *equal = errnum == 0 && is_all(r->chunk, (size_t)n, r->from.elem_bytes, elem);
         return errnum;
     }
-    unsigned widest = 0;
-    for (unsigned i = 1; i < p->n; i++) {
-        const bool is_wider = p->src_stride[i] > p->src_stride[widest];
-        if (p->size[i] > 1 && (is_wider || p->size[widest] == 1)) {
-            widest = i;
-        }
-    }
-    piece half = *p;
-    half.size[widest] /= 2;
+    piece rest = *p, half;
+    halve(&rest, widest_dim(p), &half);
     const int errnum = all_equal(r, &half, elem, equal);
-    if (errnum != 0 || !*equal) {
-        return errnum;
-    }
-    half.src_offset += half.size[widest] * p->src_stride[widest];
-    half.size[widest] = p->size[widest] - half.size[widest];
-    return all_equal(r, &half, elem, equal);
+    return errnum != 0 || !*equal ? errnum : all_equal(r, &rest, elem, equal);
 }
 
 rt_status exec_all_equal_to(context *cx, const plan *p, const piece *pieces, size_t n,
@@ -188,7 +271,8 @@ rt_status exec_all_equal_to(context *cx, const plan *p, const piece *pieces, siz
             continue;
         }
         const plan_source *s = &p->sources.at[pieces[i].src];
-        *equal = dtype_bits(s->t->dt) % 8 == 0 && cast_encode(s->t->dt, fill, elem);
+        *equal = pieces[i].n_steps == 0 && dtype_bits(s->t->dt) % 8 == 0 &&
+                 cast_encode(s->t->dt, fill, elem);
         if (*equal && piece_elems(&pieces[i]) > 0) {
             reader r;
             reader_init(&r, s, room);

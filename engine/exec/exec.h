@@ -51,6 +51,11 @@ RT_NODISCARD rt_status exec_run(context *cx, const plan *p, output *o,
  * stops at the first difference (decide). */
 RT_NODISCARD rt_status exec_equal(context *cx, const plan_source *x,
                                   const plan_source *y, bool *equal);
+/* The same for what two lists of pieces make of their sources: *equal is false as well
+ * where they are cut differently or computed, which bytes cannot answer. */
+RT_NODISCARD rt_status exec_pieces_equal(context *cx, const plan *p,
+                                         const piece_list *x, const piece_list *y,
+                                         bool *equal);
 /* Has every element of these pieces of a source the bytes of `fill`? */
 RT_NODISCARD rt_status exec_all_equal_to(context *cx, const plan *p,
                                          const piece *pieces, size_t n, double fill,

@@ -97,12 +97,13 @@ static rt_status check_condition(context *cx, job *j, const condition *c)
                 dg, "the rule may leave it out only when it is constant; here it would "
                     "lose data");
         }
-    } else if (c->pieces.n == 1 && c->others.n == 1) {
-        TRY(exec_equal(cx, &j->plan.sources.at[c->pieces.at[0].src],
-                       &j->plan.sources.at[c->others.at[0].src], &holds));
+    } else {
+        TRY(exec_pieces_equal(cx, &j->plan, &c->pieces, &c->others, &holds));
         if (!holds) {
-            diag_report(cx->diags, SEV_ERROR, "replicas-differ", c->at,
-                        "%s and %s should be the same and differ", c->name, c->other);
+            diag *dg = diag_report(cx->diags, SEV_ERROR, "replicas-differ", c->at,
+                                   "%s and %s should be the same and differ", c->name,
+                                   c->other);
+            diag_help(dg, "one of the files was changed or belongs to another model");
         }
     }
     return holds ? RT_OK : RT_MISMATCH;

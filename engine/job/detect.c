@@ -303,7 +303,7 @@ rt_status detect_family(context *cx, const evidence *ev, const stage *s,
     const mapping_list l = between(cx->arena, ev, from, to);
     size_t n_hits = 0;
     *m = l.n == 1 ? l.at[0] : NULL;
-    *because = "it is the only one between these layouts";
+    *because = "being the only one between these layouts";
     if (l.n > 1) {
         /* Families are written published side first: its config names the model's type.
          */

@@ -60,6 +60,10 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
     const unsigned to_side = 1 - st->from;
     const char *to = st->m->layout[to_side];
     const found_config *carried = config_of(&b->configs, to);
+    const found_config *own = config_of(&b->configs, b->j->from);
+    if (carried != NULL && own != NULL && strcmp(carried->path, own->path) == 0) {
+        carried = NULL; /* two layouts may call their configs the same */
+    }
     config_request req = {.carried = carried != NULL ? carried->record : NULL};
     const bool is_final = strcmp(to, final) == 0;
     if (is_final && b->ev.model_name != NULL) {

@@ -6,13 +6,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grammar/parse.h"
 #include "mapping/names.h"
+
+static uint32_t unknown_axis(const values *v, const map_dim *d)
+{
+    if (d->kind == DIM_AXIS) {
+        return v->size[d->axis] == SIZE_UNKNOWN ? d->axis : NO_AXIS;
+    }
+    uint32_t found = NO_AXIS;
+    for (size_t i = 0; i < d->kids.n && found == NO_AXIS; i++) {
+        found = unknown_axis(v, d->kids.at[i]);
+    }
+    for (size_t i = 0; i < d->parts.n && found == NO_AXIS; i++) {
+        found = unknown_axis(v, d->parts.at[i].body);
+    }
+    return found;
+}
+
+void report_unknown_size(applier *ap, const map_dims *d, where at)
+{
+    uint32_t axis = NO_AXIS;
+    ap->worst = RT_MISMATCH;
+    for (size_t i = 0; i < d->all.n && axis == NO_AXIS; i++) {
+        axis = unknown_axis(ap->v, d->all.at[i]);
+    }
+    if (axis == NO_AXIS) {
+        diag_report(ap->cx->diags, SEV_ERROR, "too-large", at,
+                    "these dimensions have more elements than can be counted");
+        return;
+    }
+    const char *name = ap->m->axes.at[axis].name;
+    diag *dg = diag_report(ap->cx->diags, SEV_ERROR, "size-unknown", d->at,
+                           "the size of axis %s is not known", name);
+    if (ap->m->axes.at[axis].read[ap->from] != NULL) {
+        buf text = {.arena = ap->cx->arena};
+        expr_print(&text, ap->m->axes.at[axis].read[ap->from]);
+        diag_note(dg, "it is read from %s, which is not there", buf_str(&text));
+    }
+    diag_help(dg,
+              "write a line `axis %s = ...` with the field of layout '%s' that says it",
+              name, ap->m->layout[ap->from]);
+}
 
 static bool place(applier *ap, const map_tensor *t, const bool *part_on, placed *out)
 {
     *out = (placed){.t = t};
-    return tensor_cuts(ap->cx->arena, t, ap->v->size, part_on, out->shape, &out->rank,
-                       &out->cuts);
+    const bool good = tensor_cuts(ap->cx->arena, t, ap->v->size, part_on, out->shape,
+                                  &out->rank, &out->cuts);
+    if (!good) {
+        report_unknown_size(ap, t->dims, t->at);
+    }
+    return good;
 }
 
 /* ---- instances ----------------------------------------------------------------- */
@@ -60,7 +105,6 @@ static void apply_instance(applier *ap, const instance *x)
     const bool numbers_known = !ap->in->names_only;
     for (size_t s = 0; numbers_known && s < x->n_from; s++) {
         if (!place(ap, &x->from[s], part_on, &src[s])) {
-            ap->worst = RT_MISMATCH;
             return;
         }
     }
@@ -73,7 +117,6 @@ static void apply_instance(applier *ap, const instance *x)
     for (size_t t = 0; t < rule->tensors[ap->to].n; t++) {
         placed at = {.t = &rule->tensors[ap->to].at[t]};
         if (numbers_known && !place(ap, at.t, part_on, &at)) {
-            ap->worst = RT_MISMATCH;
             return;
         }
         const size_t n = odometer_count(&dst_own);
@@ -200,7 +243,7 @@ rt_status stage_apply(context *cx, const stage *in, values *v, const stage *kept
     if (!in->names_only) {
         TRY(values_solve(cx, v));
     }
-    claim_constants(&ap);
+    learn_kept_sizes(&ap);
     for (size_t i = 0; i < ap.claims.at.n; i++) {
         apply_instance(&ap, &ap.claims.at.at[i]);
     }

@@ -39,11 +39,13 @@ void fill_target(applier *ap, const instance *x, const placed *src, const placed
 /* Parts and replicas of the read side that have no partner: drops, kept, conditions. */
 void account_one_sided(applier *ap, const instance *x, const placed *src);
 
-/* Tensors that no instance makes (leftover.c): `rest`, the side-car, constants. */
+/* Tensors that no instance makes: `rest`, the side-car (leftover.c), constants. */
 void apply_rest(applier *ap);
 void apply_kept(applier *ap);
 void apply_constants(applier *ap);
-/* Constants of the side that is read are claimed, and must be that constant. */
-void claim_constants(applier *ap);
+/* Sizes of parts that the written side has alone: as set aside, else there are none. */
+void learn_kept_sizes(applier *ap);
+/* Say which axis of these dims has no size; the job cannot go on. */
+void report_unknown_size(applier *ap, const map_dims *d, where at);
 
 #endif

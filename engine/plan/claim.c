@@ -485,6 +485,7 @@ rt_status claim_all(context *cx, const stage *in, values *v, claims *out, accoun
         }
     }
     TRY(claim_drops(&c));
+    claim_constants(cx, in, v, out->taken, acc);
     for (size_t i = 0; i < in->tensors.n && !c.m->rest; i++) {
         if (!out->taken[i]) {
             vec_push(cx->arena, &acc->unmapped, in->tensors.at[i].name);

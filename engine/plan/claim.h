@@ -33,6 +33,10 @@ typedef struct claims {
 RT_NODISCARD rt_status instance_parts(context *cx, const values *v, const instance *x,
                                       bool **part_on);
 
+/* Constant tensors of the side that is read (constants.c): taken, and to be checked. */
+void claim_constants(context *cx, const stage *in, const values *v, bool *taken,
+                     account *acc);
+
 /* Find all instances; fills the account's missing, drops and unmapped names (`rest`
  * takes what is left, then unmapped stays empty).  Header shapes are told to `v`. */
 RT_NODISCARD rt_status claim_all(context *cx, const stage *in, values *v, claims *out,

@@ -1,8 +1,11 @@
-/* plan/leftover.c -- tensors that no rule instance makes: rest, side-car, constants. */
+/* plan/leftover.c -- tensors that no rule instance makes: rest and side-car; and the
+ * sizes of parts that only a side-car knows. */
+#include <string.h>
+
 #include "mapping/names.h"
 #include "plan/apply.h"
 
-/* ---- rest, constants, kept tensors --------------------------------------------- */
+/* ---- whole tensors ------------------------------------------------------------- */
 
 void apply_rest(applier *ap)
 {
@@ -40,94 +43,64 @@ void apply_kept(applier *ap)
     }
 }
 
-void apply_constants(applier *ap)
+/* ---- parts --------------------------------------------------------------------- */
+
+/* The cut of part `o` among those of its tensor.  Sizes that are unknown count as one:
+ * the order of the axes is all that is asked. */
+static const cut *cut_of_part(applier *ap, const map_tensor *t, const map_one_sided *o)
 {
-    for (size_t i = 0; i < ap->m->makes.n; i++) {
-        const map_make *mk = &ap->m->makes.at[i];
-        odometer all = {.dial =
-                            NEW_N(ap->cx->arena, capture_range, mk->captures.n + 1)};
-        for (uint32_t c = 0; c < mk->captures.n; c++) {
-            if (mk->captures.at[c].axis != NO_AXIS) {
-                all.dial[all.n++] =
-                    (capture_range){c, 0, ap->v->size[mk->captures.at[c].axis]};
+    int64_t *size = NEW_N(ap->cx->arena, int64_t, ap->m->axes.n + 1);
+    int64_t shape[RT_MAX_RANK * 2];
+    unsigned rank;
+    cut_list cuts;
+    for (size_t i = 0; i < ap->m->axes.n; i++) {
+        size[i] = ap->v->size[i] != SIZE_UNKNOWN ? ap->v->size[i] : 1;
+    }
+    if (t->dims->all.n > RT_MAX_RANK ||
+        !tensor_cuts(ap->cx->arena, t, size, NULL, shape, &rank, &cuts)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < cuts.n; i++) {
+        for (unsigned l = 0; l < cuts.at[i].n_labels; l++) {
+            if (strcmp(cuts.at[i].label[l], o->label) == 0) {
+                return &cuts.at[i];
             }
         }
-        placed at = {0};
-        if (ap->in->names_only || mk->side != ap->to ||
-            !dims_cuts(ap->cx->arena, mk->dims, NULL, ap->v->size, NULL, at.shape,
-                       &at.rank, &at.cuts)) {
+    }
+    return NULL;
+}
+
+static void learn_part(applier *ap, const instance *x, const map_tensor *t,
+                       const map_one_sided *o)
+{
+    const cut *c = cut_of_part(ap, t, o);
+    const char *name = arena_printf(
+        ap->cx->arena, "%s#%s",
+        name_fill(ap->cx->arena, ap->m, &t->name, ap->v->choice, x->numbers, x->words),
+        o->label);
+    const plan_tensor *kept = stage_find(ap->kept, name);
+    for (unsigned i = 0; c != NULL && i < c->n_axes; i++) {
+        int64_t *size = &ap->v->size[c->axis[i]];
+        if (*size != SIZE_UNKNOWN) {
             continue;
         }
-        int64_t *numbers = NEW_N(ap->cx->arena, int64_t, mk->captures.n + 1);
-        for (size_t k = 0, n = odometer_count(&all); k < n; k++) {
-            odometer_set(&all, k, numbers);
-            const binding b = {
-                .captures = mk->captures.at, .numbers = numbers, .n = mk->captures.n};
-            bool holds = true;
-            for (size_t g = 0; g < mk->guards.n; g++) {
-                holds = holds && values_holds(ap->cx, ap->v, mk->guards.at[g], &b) == 1;
-            }
-            if (!holds) {
-                continue;
-            }
-            plan_tensor t = {.name = name_fill(ap->cx->arena, ap->m, &mk->name,
-                                               ap->v->choice, numbers, NULL),
-                             .dt = ap->in->tensors.n > 0 ? ap->in->tensors.at[0].dt
-                                                         : DT_F32,
-                             .rank = at.rank,
-                             .n_elems = 1,
-                             .alias_of = -1,
-                             .class_of = MADE,
-                             .rule = "const",
-                             .rule_at = mk->at};
-            for (unsigned d = 0; d < at.rank && d < RT_MAX_RANK; d++) {
-                t.shape[d] = (uint64_t)at.shape[d];
-                t.n_elems *= t.shape[d];
-            }
-            piece p = {.n = 1,
-                       .size = {(int64_t)t.n_elems},
-                       .dst_stride = {1},
-                       .src = NO_SOURCE,
-                       .fill = mk->value};
-            vec_push(ap->cx->arena, &t.pieces, p);
-            vec_push(ap->cx->arena, &ap->acc->made, t.name);
-            vec_push(ap->cx->arena, &ap->made, ((made_tensor){t, SIZE_MAX}));
-        }
+        *size = kept != NULL && kept->rank == c->n_axes ? (int64_t)kept->shape[i] : 0;
+        ap->v->size_from[c->axis[i]] =
+            kept != NULL ? "the side-car" : "nothing was set aside";
     }
 }
 
-/* Constants of the side that is read: claimed, and to be that constant. */
-void claim_constants(applier *ap)
+void learn_kept_sizes(applier *ap)
 {
-    for (size_t i = 0; i < ap->m->makes.n; i++) {
-        const map_make *mk = &ap->m->makes.at[i];
-        if (mk->side != ap->from) {
-            continue;
-        }
-        size_t left = 0;
-        int64_t *numbers = NEW_N(ap->cx->arena, int64_t, mk->captures.n + 1);
-        const char **words = NEW_N(ap->cx->arena, const char *, mk->captures.n + 1);
-        for (size_t u = 0; u < ap->acc->unmapped.n; u++) {
-            const char *name = ap->acc->unmapped.at[u];
-            const plan_tensor *t = stage_find(ap->in, name);
-            if (t == NULL || !name_match(ap->cx->arena, ap->m, &mk->name, ap->v->choice,
-                                         mk->captures.at, name, numbers, words)) {
-                ap->acc->unmapped.at[left++] = name;
-                continue;
-            }
-            vec_push(
-                ap->cx->arena, &ap->acc->drops,
-                ((account_drop){name, mk->because != NULL ? mk->because : "a constant",
-                                false, mk->at}));
-            if (t->pieces.n > 0) {
-                vec_push(ap->cx->arena, &ap->acc->conditions,
-                         ((condition){.kind = CONDITION_FILL,
-                                      .name = name,
-                                      .fill = mk->value,
-                                      .pieces = t->pieces,
-                                      .at = mk->at}));
+    for (size_t i = 0; i < ap->claims.at.n; i++) {
+        const instance *x = &ap->claims.at.at[i];
+        for (size_t k = 0; k < x->rule->one_sided.n; k++) {
+            const map_one_sided *o = &x->rule->one_sided.at[k];
+            for (size_t t = 0; o->side == ap->to && o->kind != PART_PAD &&
+                               t < x->rule->tensors[ap->to].n;
+                 t++) {
+                learn_part(ap, x, &x->rule->tensors[ap->to].at[t], o);
             }
         }
-        ap->acc->unmapped.n = left;
     }
 }
