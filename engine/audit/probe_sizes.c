@@ -1,8 +1,13 @@
 /* The sizes of the probe's models: a prime for every free axis, the smallest for the
- * axes that stand in most dims. */
+ * axes that stand in most dims.
+ *
+ * `axis d = c / h` is a relation between three axes: the quotient gets the prime and
+ * the dividend follows, c = h d, since a prime c would be divided by nothing. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "audit/probe_model.h"
+#include "config/eval.h"
 #include "grammar/parse.h"
 
 typedef struct weighed {
@@ -51,10 +56,90 @@ static bool is_composite(const map_axis *ax)
     return ax->primes.n > 1;
 }
 
-/* An axis that other values determine on the side that is read. */
-static bool is_forced(const map_axis *ax, unsigned side)
+static void meet_path(void *who, const expr *path)
 {
-    return ax->size != NULL && ax->read[side] == NULL;
+    size_t *n_fields = who;
+    *n_fields += strchr(path->s, '.') != NULL;
+}
+
+/* What determines the axis on the side that is read, other axes that is; NULL: the
+ * config does, so that its size may be chosen. */
+static const expr *forced_by(const map_axis *ax, unsigned side)
+{
+    const expr *e = ax->read[side] == NULL ? ax->size : ax->read[side];
+    size_t n_fields = 0;
+    if (e != NULL) {
+        expr_paths(e, meet_path, &n_fields);
+    }
+    return n_fields > 0 ? NULL : e;
+}
+
+/* The axis X of a size X / A / B, if its size may be chosen; else NO_AXIS. */
+static uint32_t dividend_of(const mapping *m, const map_axis *ax, unsigned side)
+{
+    const expr *e = forced_by(ax, side);
+    if (e == NULL || e->kind != EXPR_BINARY || e->op != OP_DIV) {
+        return NO_AXIS;
+    }
+    while (e->kind == EXPR_BINARY && e->op == OP_DIV) {
+        e = e->kid.at[0];
+    }
+    const uint32_t x = e->kind == EXPR_PATH ? mapping_axis(m, e->s) : NO_AXIS;
+    return x == NO_AXIS || is_composite(&m->axes.at[x]) ||
+                   forced_by(&m->axes.at[x], side) != NULL
+               ? NO_AXIS
+               : x;
+}
+
+/* By axis: is it a dividend, so that its size follows? */
+static bool *dividends(arena *a, const mapping *m, unsigned side)
+{
+    bool *is = NEW_N(a, bool, m->axes.n + 1);
+    for (size_t i = 0; i < m->axes.n; i++) {
+        const uint32_t x = dividend_of(m, &m->axes.at[i], side);
+        if (x != NO_AXIS) {
+            is[x] = true;
+        }
+    }
+    return is;
+}
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    return b == 0 ? a : gcd(b, a % b);
+}
+
+/* The smallest sizes of all dividends that leave every quotient whole and a multiple of
+ * the prime that was chosen for it. */
+static void multiply_out(context *cx, values *v, unsigned side, const bool *is_dividend)
+{
+    const mapping *m = v->m;
+    for (size_t i = 0; i < m->axes.n; i++) {
+        v->size[i] = is_dividend[i] ? 1 : v->size[i];
+    }
+    for (size_t i = 0; i < m->axes.n; i++) {
+        const uint32_t x = dividend_of(m, &m->axes.at[i], side);
+        if (x == NO_AXIS) {
+            continue;
+        }
+        const expr *e = forced_by(&m->axes.at[i], side);
+        int64_t n = v->size[i];
+        for (; e != NULL && e->kind == EXPR_BINARY; e = e->kid.at[0]) {
+            const value *by = values_eval(cx, v, e->kid.at[1], NULL, NULL);
+            n *= by != NULL && by->kind == V_INT && by->i > 0 ? by->i : 1;
+        }
+        v->size[x] *= n / gcd(v->size[x], n);
+    }
+}
+
+static void multiply_products(values *v)
+{
+    for (uint32_t i = 0; i < v->m->axes.n; i++) {
+        const map_axis *ax = &v->m->axes.at[i];
+        for (size_t k = 0; is_composite(ax) && k < ax->primes.n; k++) {
+            v->size[i] = (k == 0 ? 1 : v->size[i]) * v->size[ax->primes.at[k]];
+        }
+    }
 }
 
 static int64_t next_prime(int64_t n)
@@ -77,15 +162,12 @@ static bool follow(context *cx, values *v, unsigned side)
     for (unsigned round = 0; round < 3;
          round++) { /* some follow from others that follow */
         good = true;
+        multiply_products(v);
         for (uint32_t i = 0; i < v->m->axes.n; i++) {
             const map_axis *ax = &v->m->axes.at[i];
-            if (is_composite(ax)) {
-                v->size[i] = 1;
-                for (size_t k = 0; k < ax->primes.n; k++) {
-                    v->size[i] *= v->size[ax->primes.at[k]];
-                }
-            } else if (is_forced(ax, side)) {
-                const value *x = values_eval(cx, v, ax->size, NULL, NULL);
+            const expr *by = is_composite(ax) ? NULL : forced_by(ax, side);
+            if (by != NULL) {
+                const value *x = values_eval(cx, v, by, NULL, NULL);
                 const bool fits = x != NULL && x->kind == V_INT && x->i >= 0;
                 v->size[i] = fits ? x->i : 1;
                 good = good && fits;
@@ -106,8 +188,12 @@ bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one)
     for (size_t r = 0; r < m->rules.n; r++) {
         count_rule(&m->rules.at[r], w);
     }
+    const bool *is_dividend = dividends(cx->arena, m, side);
     for (uint32_t i = 0; i < m->axes.n; i++) {
-        if (!is_composite(&m->axes.at[i]) && !is_forced(&m->axes.at[i], side)) {
+        const map_axis *ax = &m->axes.at[i];
+        const bool is_quotient = dividend_of(m, ax, side) != NO_AXIS;
+        if (!is_composite(ax) && !is_dividend[i] &&
+            (is_quotient || forced_by(ax, side) == NULL)) {
             w[n_free++] = w[i];
         }
     }
@@ -124,6 +210,8 @@ bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one)
         if (one != NO_AXIS) {
             v->size[one] = 1;
         }
+        multiply_products(v);
+        multiply_out(cx, v, side, is_dividend);
         if (follow(cx, v, side)) {
             return true;
         }
@@ -133,16 +221,33 @@ bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one)
 
 void probe_tell_sizes(arena *a, const values *v, unsigned side, probe_result *out)
 {
-    for (uint32_t i = 0; i < v->m->axes.n; i++) {
-        const map_axis *ax = &v->m->axes.at[i];
-        if (is_forced(ax, side) && !is_composite(ax)) {
-            buf b = {.arena = a};
-            buf_printf(&b, "%s = %lld, forced by ", ax->name, (long long)v->size[i]);
-            expr_print(&b, ax->size);
+    const mapping *m = v->m;
+    const bool *is_dividend = dividends(a, m, side);
+    for (uint32_t i = 0; i < m->axes.n; i++) {
+        const map_axis *ax = &m->axes.at[i];
+        buf b = {.arena = a};
+        buf_printf(&b, "%s = %lld", ax->name, (long long)v->size[i]);
+        if (is_composite(ax)) {
+            for (size_t k = 0; k < ax->primes.n; k++) {
+                buf_printf(&b, " %s %s", k == 0 ? "=" : "*",
+                           m->axes.at[ax->primes.at[k]].name);
+            }
             vec_push(a, &out->forced, buf_str(&b));
-        } else if (!is_composite(ax)) {
-            vec_push(a, &out->sizes,
-                     arena_printf(a, "%s = %lld", ax->name, (long long)v->size[i]));
+        } else if (is_dividend[i]) {
+            buf_add(&b, ", a multiple:");
+            for (size_t k = 0; k < m->axes.n; k++) {
+                if (dividend_of(m, &m->axes.at[k], side) == i) {
+                    buf_printf(&b, " %s = ", m->axes.at[k].name);
+                    expr_print(&b, forced_by(&m->axes.at[k], side));
+                }
+            }
+            vec_push(a, &out->forced, buf_str(&b));
+        } else if (forced_by(ax, side) != NULL && dividend_of(m, ax, side) == NO_AXIS) {
+            buf_add(&b, ", forced by ");
+            expr_print(&b, forced_by(ax, side));
+            vec_push(a, &out->forced, buf_str(&b));
+        } else {
+            vec_push(a, &out->sizes, buf_str(&b));
         }
     }
 }

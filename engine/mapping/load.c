@@ -154,14 +154,18 @@ static rt_status load_name(context *cx, const char *name, const ast_file **out)
     return RT_USAGE;
 }
 
+rt_status mapping_read(context *cx, const char *name_or_path, const ast_file **out)
+{
+    const bool is_path =
+        strchr(name_or_path, '/') != NULL || ends_with(name_or_path, ".rules");
+    return is_path ? load_path(cx, name_or_path, out)
+                   : load_name(cx, name_or_path, out);
+}
+
 rt_status mapping_load(context *cx, const char *name_or_path, const mapping **out)
 {
     const ast_file *file = NULL;
-    if (strchr(name_or_path, '/') != NULL || ends_with(name_or_path, ".rules")) {
-        TRY(load_path(cx, name_or_path, &file));
-    } else {
-        TRY(load_name(cx, name_or_path, &file));
-    }
+    TRY(mapping_read(cx, name_or_path, &file));
     return mapping_check(cx, file, out);
 }
 

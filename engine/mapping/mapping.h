@@ -274,6 +274,9 @@ typedef struct mapping {
  * ".rules").  All complaints in one run, RT_RULES then.  RT_USAGE: no such file. */
 RT_NODISCARD rt_status mapping_load(context *cx, const char *name_or_path,
                                     const mapping **out);
+/* Find and parse only: a file without a header has nothing to be checked alone. */
+RT_NODISCARD rt_status mapping_read(context *cx, const char *name_or_path,
+                                    const ast_file **out);
 /* Check a parsed file; `use`/`include` are found beside its path, then embedded. */
 RT_NODISCARD rt_status mapping_check(context *cx, const ast_file *file,
                                      const mapping **out);
