@@ -4,6 +4,7 @@
 
 #include "audit/expected.h"
 #include "audit/show.h"
+#include "audit/test_run.h"
 #include "config/convert.h"
 #include "grammar/parse.h"
 #include "plan/stage.h"
@@ -52,18 +53,7 @@ static value *literal(arena *a, const expr *e)
     return value_null(a);
 }
 
-typedef struct test_run {
-    context cx; /* complaints of this test alone */
-    const mapping *m;
-    const test_item *t;
-    value *config[2]; /* by side, or NULL */
-    unsigned side;    /* of the first config */
-    VEC(const char *) failures;
-} test_run;
-
-static void fail(test_run *r, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-static void fail(test_run *r, const char *fmt, ...)
+void test_fail(test_run *r, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -71,7 +61,7 @@ static void fail(test_run *r, const char *fmt, ...)
     va_end(ap);
 }
 
-static unsigned side_of(const test_run *r, const char *layout)
+unsigned test_side(const test_run *r, const char *layout)
 {
     unsigned side = LEFT;
     (void)mapping_side(r->m, layout, &side); /* the check has refused other names */
@@ -84,7 +74,7 @@ static test_run run_of(context *cx, const mapping *m, const test_item *t)
     for (size_t i = t->lines.n; i-- > 0;) {
         const test_line *line = &t->lines.at[i];
         if (line->config != NULL) {
-            r.side = side_of(&r, line->side);
+            r.side = test_side(&r, line->side);
             r.config[r.side] = literal(cx->arena, line->config);
         }
     }
@@ -113,8 +103,9 @@ static void compare_fields(test_run *r, unsigned side, const value *want,
         const value *got = value_get(have, m->key);
         const bool both_absent = m->val->kind == V_NULL && got == NULL;
         if (!both_absent && !value_equal(m->val, got)) {
-            fail(r, "%s.%s comes out as %s, the test says %s", r->m->layout[side],
-                 m->key, value_show(r->cx.arena, got), value_show(r->cx.arena, m->val));
+            test_fail(r, "%s.%s comes out as %s, the test says %s", r->m->layout[side],
+                      m->key, value_show(r->cx.arena, got),
+                      value_show(r->cx.arena, m->val));
         }
     }
 }
@@ -124,8 +115,8 @@ static const config_result *convert(test_run *r, const values *v, const value *c
     const config_request req = {.carried = carried};
     config_result *out = NULL;
     if (config_convert(&r->cx, v, 1 - v->side, &req, &out) != RT_OK) {
-        fail(r, "the config cannot be converted from %s to %s", r->m->layout[v->side],
-             r->m->layout[1 - v->side]);
+        test_fail(r, "the config cannot be converted from %s to %s",
+                  r->m->layout[v->side], r->m->layout[1 - v->side]);
         return NULL;
     }
     return out;
@@ -148,7 +139,7 @@ static void convert_both_ways(test_run *r, const values *v)
     values *w = NULL;
     if (values_read(&r->cx, r->m, there, value_copy(a, out->record),
                     "the converted config", &w) != RT_OK) {
-        fail(r, "the converted config cannot be read");
+        test_fail(r, "the converted config cannot be read");
         return;
     }
     const config_result *back = convert(r, w, r->config[v->side]);
@@ -160,7 +151,7 @@ static void convert_both_ways(test_run *r, const values *v)
 /* ---- names and shapes -------------------------------------------------------------
  */
 
-static const char *name_of(test_run *r, const test_line *line)
+const char *test_name(test_run *r, const test_line *line)
 {
     buf b = {.arena = r->cx.arena};
     template_print(&b, line->name);
@@ -179,19 +170,20 @@ static bool shape_is(const dims *d, const uint64_t *shape, unsigned rank)
 static void check_line(test_run *r, const test_line *line, const expected_list *list)
 {
     arena *a = r->cx.arena;
-    const char *name = name_of(r, line);
+    const char *name = test_name(r, line);
     const expected *e = expected_find(list, name);
     if (line->absent) {
         if (e != NULL && !e->optional) {
-            fail(r, "%s is a name of %s, the test says it is absent", name, line->side);
+            test_fail(r, "%s is a name of %s, the test says it is absent", name,
+                      line->side);
         }
     } else if (e == NULL) {
-        fail(r, "%s is no name of %s under these values", name, line->side);
+        test_fail(r, "%s is no name of %s under these values", name, line->side);
     } else if (line->shape != NULL && !shape_is(line->shape, e->shape, e->rank)) {
         buf b = {.arena = a};
         dims_print(&b, line->shape);
-        fail(r, "%s has the shape %s, the test says %s", name,
-             show_shape(a, e->shape, e->rank), buf_str(&b));
+        test_fail(r, "%s has the shape %s, the test says %s", name,
+                  show_shape(a, e->shape, e->rank), buf_str(&b));
     }
 }
 
@@ -204,9 +196,9 @@ static void check_names(test_run *r, const values *v)
         if (line->name == NULL) {
             continue;
         }
-        const unsigned side = side_of(r, line->side);
+        const unsigned side = test_side(r, line->side);
         if (!listed[side] && expect_side(&r->cx, v, side, &lists[side]) != RT_OK) {
-            fail(r, "the names of %s cannot be told", line->side);
+            test_fail(r, "the names of %s cannot be told", line->side);
             return;
         }
         listed[side] = true;
@@ -217,10 +209,14 @@ static void check_names(test_run *r, const values *v)
 static void run_test(test_run *r)
 {
     values *v = NULL;
+    if (r->m->is_merge) {
+        merge_test_run(r);
+        return;
+    }
     if (values_read(&r->cx, r->m, r->side, r->config[r->side], "the test", &v) !=
             RT_OK ||
         values_demand(&r->cx, v) != RT_OK) {
-        fail(r, "the config is refused");
+        test_fail(r, "the config is refused");
         return;
     }
     if (r->config[LEFT] != NULL && r->config[RIGHT] != NULL) {
@@ -232,19 +228,19 @@ static void run_test(test_run *r)
 /* ---- reject -----------------------------------------------------------------------
  */
 
-/* The tensors that the lines of one side list, as a checkpoint of headers. */
-static inventory *inventory_of_lines(test_run *r, unsigned side)
+inventory *test_inventory(test_run *r, unsigned side, bool absent)
 {
     arena *a = r->cx.arena;
     inventory *inv = inventory_new(a);
     for (size_t i = 0; i < r->t->lines.n; i++) {
         const test_line *line = &r->t->lines.at[i];
-        if (line->name == NULL || line->absent || side_of(r, line->side) != side) {
+        if (line->name == NULL || (line->absent && !absent) ||
+            test_side(r, line->side) != side) {
             continue;
         }
-        tensor_info t = {.name = name_of(r, line),
+        tensor_info t = {.name = test_name(r, line),
                          .dt = DT_BF16,
-                         .has_shape = line->shape != NULL,
+                         .has_shape = line->shape != NULL || line->absent,
                          .is_contiguous = true,
                          .n_elems = 1};
         for (size_t d = 0; line->shape != NULL && d < line->shape->left.n; d++) {
@@ -262,8 +258,12 @@ static void provoke(test_run *r)
     values *v = NULL;
     if (r->t->items.n > 0) {
         if (mapping_check_with(&r->cx, r->m->ast, &r->t->items, &with) == RT_OK) {
-            fail(r, "the added rules are accepted");
+            test_fail(r, "the added rules are accepted");
         }
+        return;
+    }
+    if (r->m->is_merge) {
+        merge_test_provoke(r);
         return;
     }
     if (values_read(&r->cx, r->m, r->side, r->config[r->side], "the test", &v) !=
@@ -271,7 +271,7 @@ static void provoke(test_run *r)
         values_demand(&r->cx, v) != RT_OK) {
         return;
     }
-    inventory *inv = inventory_of_lines(r, r->side);
+    inventory *inv = test_inventory(r, r->side, false);
     if (inv->tensors.n > 0) {
         plan p = {0};
         stage *out = NULL;
@@ -286,7 +286,7 @@ static void provoke(test_run *r)
     config_result *out = NULL;
     const config_request req = {0};
     if (config_convert(&r->cx, v, 1 - v->side, &req, &out) == RT_OK) {
-        fail(r, "nothing complains");
+        test_fail(r, "nothing complains");
     }
 }
 
@@ -304,7 +304,7 @@ size_t rule_tests_run(context *cx, const mapping *m)
         } else {
             provoke(&r);
             if (r.failures.n == 0 && !diags_has(r.cx.diags, t->ast->slug)) {
-                fail(&r, "it is refused, but not with '%s'", t->ast->slug);
+                test_fail(&r, "it is refused, but not with '%s'", t->ast->slug);
             }
         }
         if (r.failures.n == 0) {
