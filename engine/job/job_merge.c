@@ -87,6 +87,9 @@ static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
     job_step st = {.m = m, .from = LEFT};
     TRY(values_read_pair(b->cx, m, b->config, b->config_path, config, config_path,
                          &st.v));
+    memcpy(&st.v->who, &adapter, sizeof st.v->who);
+    st.v->has_tensor = stage_has;
+    builder_keep_status(b, values_demand(b->cx, st.v));
     merge_account acc = {0};
     stage *next = NULL;
     builder_keep_status(b, stage_merge(b->cx, b->at, adapter, st.v, family, side,

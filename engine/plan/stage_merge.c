@@ -111,7 +111,8 @@ static arrow_kind arrow_of(merger *g, const plan_tensor *t)
             }
         }
     }
-    return ARROW_NONE;
+    /* What `rest` takes is of a shape that this family does not tell. */
+    return g->family->rest && t->rank == 2 ? ARROW_OUT_IN : ARROW_NONE;
 }
 
 /* Dims of an `each` target in the order in which the base stores them. */
