@@ -47,7 +47,9 @@ static void list_sources(arena *a, plan_line *l)
         for (unsigned s = 0; s < sorted[i]->n_steps; s++) {
             if (sorted[i]->steps[s].kind == STEP_TERM) {
                 add_source(a, l, sorted[i]->steps[s].t.b);
-                add_source(a, l, sorted[i]->steps[s].t.a);
+                if (sorted[i]->steps[s].t.a != NO_SOURCE) {
+                    add_source(a, l, sorted[i]->steps[s].t.a);
+                }
             }
         }
     }

@@ -52,6 +52,10 @@ const value *eval_arithmetic(evaluation *ev, expr_op op, const value *x, const v
                        : op == OP_MUL ? "*"
                        : op == OP_DIV ? "/"
                                       : "%";
+    if (op == OP_ADD && x->kind == V_STRING && y->kind == V_STRING) {
+        return value_string(ev->cx->arena,
+                            arena_printf(ev->cx->arena, "%s%s", x->s, y->s));
+    }
     if (!value_is_number(x) || !value_is_number(y)) {
         return cannot(ev, sign, x, y);
     }

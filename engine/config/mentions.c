@@ -104,6 +104,10 @@ static void visit_mapping(mentions *mt)
             expr_paths(m->updates.at[i].factors.at[k].scalar, visit, mt);
         }
         visit_all(mt, m->updates.at[i].guards.at, m->updates.at[i].guards.n);
+        expr_paths(m->updates.at[i].rows, visit, mt);
+        for (size_t k = 0; k < m->updates.at[i].locals.n; k++) {
+            expr_paths(m->updates.at[i].locals.at[k].size, visit, mt);
+        }
     }
     mt->bare = true;
     for (size_t i = 0; i < m->detect[mt->side].n; i++) {

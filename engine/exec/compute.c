@@ -17,7 +17,7 @@ static unsigned count_terms(const piece *p)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < p->n_steps; i++) {
-        n += p->steps[i].kind == STEP_TERM ? 1 : 0;
+        n += p->steps[i].kind != STEP_AFFINE ? 1 : 0;
     }
     return n;
 }
@@ -78,6 +78,13 @@ static void run_steps_f32(const pass *x, float *v, size_t at, size_t n)
             x->w->run->kernels->add(v, delta + at, n);
             continue;
         }
+        if (s->kind == STEP_NORM) {
+            const float *gain = x->w->delta + n_terms++ * x->n + at;
+            for (size_t j = 0; j < n; j++) {
+                v[j] = f32_settled(v[j] * gain[j]);
+            }
+            continue;
+        }
         const float mul = (float)s->mul;
         const float add = (float)s->add;
         for (size_t j = 0; j < n; j++) {
@@ -87,23 +94,36 @@ static void run_steps_f32(const pass *x, float *v, size_t at, size_t n)
     }
 }
 
+static bool has_norm(const piece *p)
+{
+    bool found = false;
+    for (unsigned i = 0; i < p->n_steps; i++) {
+        found = found || p->steps[i].kind == STEP_NORM;
+    }
+    return found;
+}
+
 /* The whole update in f32, and the value that it met: the steps before the first term
- * belong to the base. */
-static void measure_f32(const pass *x, float *base, const float *stored, size_t at,
-                        size_t n)
+ * belong to the base.  With a norm the update is what became of the base: `sum`, before
+ * it was rounded. */
+static void measure_f32(const pass *x, float *base, const float *sum,
+                        const float *stored, size_t at, size_t n)
 {
     float update[BLOCK];
     piece before = *x->p;
     before.n_steps = 0;
-    while (x->p->steps[before.n_steps].kind != STEP_TERM) {
+    while (x->p->steps[before.n_steps].kind == STEP_AFFINE) {
         before.n_steps++;
     }
     pass first = *x;
     first.p = &before;
     run_steps_f32(&first, base, at, n);
     memcpy(update, x->w->delta + at, n * sizeof *update);
-    for (unsigned t = 1; t < x->n_terms; t++) {
+    for (unsigned t = 1; t < x->n_terms && !has_norm(x->p); t++) {
         x->w->run->kernels->add(update, x->w->delta + t * x->n + at, n);
+    }
+    for (size_t j = 0; j < n && has_norm(x->p); j++) {
+        update[j] = sum[j] - base[j];
     }
     x->w->run->kernels->measure(&x->w->sums, base, update, stored, n);
 }
@@ -111,7 +131,7 @@ static void measure_f32(const pass *x, float *base, const float *stored, size_t 
 static void pass_f32(const pass *x, size_t at, size_t n)
 {
     const kernels *k = x->w->run->kernels;
-    float v[BLOCK], base[BLOCK];
+    float v[BLOCK], base[BLOCK], sum[BLOCK];
     unsigned char *out = x->out + at * x->job->elem_bytes;
     if (x->base != NULL) {
         const unsigned char *from = x->base;
@@ -128,9 +148,10 @@ static void pass_f32(const pass *x, size_t at, size_t n)
     }
     memcpy(base, v, n * sizeof *base);
     run_steps_f32(x, v, at, n);
+    memcpy(sum, v, n * sizeof *sum);
     narrow_f32(k, out, x->job->dt, v, n);
     widen_f32(k, v, out, x->job->dt, n);
-    measure_f32(x, base, v, at, n);
+    measure_f32(x, base, sum, v, at, n);
 }
 
 static void measure_f64(const pass *x, const double *base, const double *stored,
@@ -139,10 +160,11 @@ static void measure_f64(const pass *x, const double *base, const double *stored,
     measure *m = &x->w->sums;
     for (size_t i = 0; i < n; i++) {
         double d = 0;
-        for (unsigned t = 0; t < x->n_terms; t++) {
+        for (unsigned t = 0; t < x->n_terms && !has_norm(x->p); t++) {
             d += (double)x->w->delta[t * x->n + at + i];
         }
         const double change = stored[i] - base[i];
+        d = has_norm(x->p) ? change : d;
         m->n_nonfinite += isfinite(stored[i]) ? 0 : 1;
         m->n_changed += memcmp(&stored[i], &base[i], sizeof *base) != 0 ? 1 : 0;
         if (!isfinite(base[i]) || !isfinite(stored[i])) {
@@ -171,13 +193,14 @@ static void pass_f64(const pass *x, size_t at, size_t n)
     for (unsigned i = 0; i < x->p->n_steps; i++) {
         const step *s = &x->p->steps[i];
         const float *delta = x->w->delta + n_terms * x->n + at;
-        if (s->kind == STEP_TERM && n_terms++ == 0) {
+        if (s->kind != STEP_AFFINE && n_terms++ == 0) {
             memcpy(base, v, n * sizeof *base);
         }
         for (size_t j = 0; j < n; j++) {
             const double product = v[j] * s->mul;
-            const double y =
-                s->kind == STEP_TERM ? v[j] + (double)delta[j] : product + s->add;
+            const double y = s->kind == STEP_TERM   ? v[j] + (double)delta[j]
+                             : s->kind == STEP_NORM ? v[j] * (double)delta[j]
+                                                    : product + s->add;
             v[j] = y == y ? y : (double)f32_of_bits(CANONICAL_NAN);
         }
     }
@@ -188,16 +211,32 @@ static void pass_f64(const pass *x, size_t at, size_t n)
     }
 }
 
+/* The gain of each element of the part. */
+static void spread_gains(worker *w, const part *box, const term *t,
+                         const int64_t *dense, float *to)
+{
+    strided s = {.n = box->p->n};
+    memcpy(s.size, box->size, sizeof s.size);
+    memcpy(s.dst, dense, sizeof s.dst);
+    memcpy(s.src, t->b_stride, sizeof s.src);
+    const float *gain = w->run->norms[t->b].gain;
+    strided_copy(&s, sizeof *to, to, gain + part_at(box, t->b_offset, t->b_stride));
+}
+
 /* The products of all terms over the part, one after another in w->delta. */
 static int make_deltas(worker *w, const part *box, int64_t n, const int64_t *dense)
 {
     unsigned n_terms = 0;
     for (unsigned i = 0; i < box->p->n_steps; i++) {
         const step *s = &box->p->steps[i];
-        if (s->kind != STEP_TERM) {
+        if (s->kind == STEP_AFFINE) {
             continue;
         }
         float *delta = w->delta + (size_t)n_terms++ * (size_t)n;
+        if (s->kind == STEP_NORM) {
+            spread_gains(w, box, &s->t, dense, delta);
+            continue;
+        }
         term_target to = {.kernel = w->run->kernels->lowrank_product,
                           .at = (unsigned char *)delta,
                           .elem_bytes = sizeof *delta};

@@ -29,7 +29,7 @@ static tensor_job *job_of(const run *r, uint64_t tile)
 
 /* Tiles are dealt out in order, so all tiles before a failed one run to their end: the
  * first failure does not depend on the threads. */
-static bool fail(run *r, failure f)
+bool run_fail(run *r, failure f)
 {
     (void)pthread_mutex_lock(&r->lock);
     if (!r->failure.is_set || f.tile < r->failure.tile) {
@@ -119,7 +119,7 @@ static bool do_tile(void *shared, unsigned worker_index, size_t i)
     f.errnum = tile_fill(w, job, (int64_t)lo, (int64_t)hi);
     if (f.errnum != 0) {
         f.src = w->bad_src;
-        return fail(r, f);
+        return run_fail(r, f);
     }
     const size_t n_bytes = (size_t)(hi - lo) * job->elem_bytes;
     if (r->needs_crc) {
@@ -131,7 +131,7 @@ static bool do_tile(void *shared, unsigned worker_index, size_t i)
         f.errnum = ENOMEM;
     }
     if (f.errnum != 0) {
-        return fail(r, f);
+        return run_fail(r, f);
     }
     atomic_fetch_add_explicit(&r->done_bytes, n_bytes, memory_order_relaxed);
     return true;
@@ -198,8 +198,9 @@ rt_status exec_run(context *cx, const plan *p, output *o, const output_tensor *t
     (void)pthread_mutex_init(&r.lock, NULL);
     rt_status status = run_prepare(cx, &r, out_index);
     if (status == RT_OK) {
-        const bool ran_all = pool_run(r.n_workers, (size_t)r.n_tiles, do_tile, &r,
-                                      opt->progress != NULL ? tell_progress : NULL);
+        const bool ran_all =
+            norms_make(&r) && pool_run(r.n_workers, (size_t)r.n_tiles, do_tile, &r,
+                                       opt->progress != NULL ? tell_progress : NULL);
         status = finish(cx, &r, ran_all);
     }
     run_free(&r);

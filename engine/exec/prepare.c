@@ -28,6 +28,11 @@ static rt_status refuse(context *cx, const plan_tensor *t, const char *why)
 static rt_status check_step(context *cx, const plan *p, const plan_tensor *t,
                             const step *s)
 {
+    if (s->kind == STEP_NORM) {
+        const dtype m = p->sources.at[p->norms.at[s->t.b]->magnitude].t->dt;
+        return cast_can_read(m) ? RT_OK
+                                : refuse(cx, t, "its norms are no floating-point tensor");
+    }
     if (s->kind != STEP_TERM) {
         return RT_OK;
     }
@@ -37,8 +42,8 @@ static rt_status check_step(context *cx, const plan *p, const plan_tensor *t,
                     s->t.rank, (int)LEFT_FLOATS);
         return RT_MISMATCH;
     }
-    const dtype a = p->sources.at[s->t.a].t->dt;
     const dtype b = p->sources.at[s->t.b].t->dt;
+    const dtype a = s->t.a != NO_SOURCE ? p->sources.at[s->t.a].t->dt : b;
     if (!cast_can_read(a) || !cast_can_read(b)) {
         return refuse(cx, t, "a factor of its update is no floating-point tensor");
     }
@@ -240,11 +245,15 @@ typedef struct needs {
 static void need_terms(needs *n, const plan *p, const piece *q)
 {
     for (unsigned i = 0; i < q->n_steps; i++) {
-        if (q->steps[i].kind != STEP_TERM) {
+        if (q->steps[i].kind == STEP_AFFINE) {
+            continue;
+        }
+        n->max_rank = n->max_rank > 0 ? n->max_rank : 1;
+        if (q->steps[i].kind == STEP_NORM) {
             continue;
         }
         const term *t = &q->steps[i].t;
-        const uint64_t a = p->sources.at[t->a].t->n_elems;
+        const uint64_t a = t->a != NO_SOURCE ? p->sources.at[t->a].t->n_elems : 0;
         const uint64_t b = p->sources.at[t->b].t->n_elems;
         const size_t whole = (size_t)(a > b ? a : b) + factors_min_floats(t->rank);
         n->slot_floats = whole > n->slot_floats ? whole : n->slot_floats;
@@ -255,8 +264,9 @@ static void need_terms(needs *n, const plan *p, const piece *q)
 static needs needs_of(const run *r)
 {
     needs n = {0};
-    for (size_t i = 0; i < r->n_jobs; i++) {
-        const tensor_job *job = &r->jobs[i];
+    for (size_t i = 0; i < r->n_jobs + r->plan->norms.n; i++) {
+        const tensor_job *job =
+            i < r->n_jobs ? &r->jobs[i] : &r->norms[i - r->n_jobs].job;
         uint64_t most = job->n_elems < job->tile_elems ? job->n_elems : job->tile_elems;
         most *= job->elem_bytes;
         n.tile_bytes = most > n.tile_bytes ? (size_t)most : n.tile_bytes;
@@ -371,6 +381,7 @@ rt_status run_prepare(context *cx, run *r, const size_t *out_index)
     }
     r->needs_crc = output_needs_crc(r->output);
     TRY(make_jobs(cx, r, out_index, memory));
+    TRY(norms_prepare(cx, r));
     return make_buffers(cx, r, memory);
 }
 

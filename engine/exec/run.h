@@ -49,6 +49,14 @@ typedef struct tensor_job {
     uint64_t tiles_left;
 } tensor_job;
 
+typedef struct norm_job { /* of one plan norm: its gains, made before the tiles */
+    plan_tensor sum; /* f32, or f64 for a base of f64 */
+    piece by;        /* as in plan_norm, in canonical form */
+    tensor_job job;  /* of the sum, which no file gets */
+    double *sum_sq; /* by element of the magnitudes */
+    float *gain;    /* m / |v|; 0 where v is 0 */
+} norm_job;
+
 typedef struct failure { /* of the first tile, in order, that failed */
     bool is_set, is_write;
     uint64_t tile;
@@ -82,6 +90,7 @@ struct run {
     const output_tensor *tensors;
     tensor_job *jobs; /* in the order of files and offsets */
     size_t n_jobs;
+    norm_job *norms; /* one for each of plan.norms */
     uint64_t n_tiles, n_bytes;
     bool needs_crc;
     unsigned n_workers;
@@ -104,6 +113,13 @@ int tile_fill(worker *w, const tensor_job *job, int64_t lo, int64_t hi);
 /* One clipped piece; `to` is the place of the tile's element 0, the tensor's lo. */
 int piece_compute(worker *w, const tensor_job *job, const piece *p, unsigned char *to,
                   int64_t lo);
+
+/* Jobs for the plan's norms (norms.c); then, with buffers, their gains: false when one
+ * failed or the run was cancelled. */
+RT_NODISCARD rt_status norms_prepare(context *cx, run *r);
+bool norms_make(run *r);
+/* Keep the first failure, in the order of tiles; false. */
+bool run_fail(run *r, failure f);
 
 /* ---- terms ---------------------------------------------------------------------- */
 

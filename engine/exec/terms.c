@@ -46,8 +46,9 @@ static loops loops_of(worker *w, const part *box, const term *t, const term_targ
     const bool a_moves = n > 0 && a.stride[n - 1] != 0;
     const bool b_moves = n > 0 && b.stride[n - 1] != 0;
     l.has_cols = a_moves != b_moves && to->stride[n - 1] == 1;
-    l.right = b_moves && !a_moves ? b : a;
-    l.left = b_moves && !a_moves ? a : b;
+    const bool b_is_right = t->a == NO_SOURCE || (b_moves && !a_moves);
+    l.right = b_is_right ? b : a;
+    l.left = b_is_right ? a : b;
     for (unsigned i = 0; i < n - (l.has_cols ? 1 : 0); i++) {
         if (l.right.stride[i] == 0) {
             l.row_dims[l.n_row_dims++] = i;
@@ -64,6 +65,12 @@ static int load_left(const loops *l, int64_t offset)
 {
     worker *w = l->w;
     strided s = {.n = l->n_row_dims + 1};
+    if (l->left.src == NO_SOURCE) {
+        for (int64_t i = 0; i < l->n_rows * (int64_t)l->t->rank; i++) {
+            w->left[i] = 1;
+        }
+        return 0;
+    }
     for (unsigned i = 0; i < l->n_row_dims; i++) {
         s.size[i] = l->box->size[l->row_dims[i]];
         s.src[i] = l->left.stride[l->row_dims[i]];

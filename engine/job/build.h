@@ -21,6 +21,7 @@ typedef struct builder {
     const char *layout; /* its layout */
     value *config;      /* its config, or NULL */
     const char *config_path;
+    const char *fallback; /* layout to take where names tell none that a family fits */
 } builder;
 
 /* Load the rule files, given ones and embedded ones (source.c). */

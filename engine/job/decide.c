@@ -172,6 +172,9 @@ rt_status job_decide(context *cx, job *j)
             }
         }
     }
+    for (size_t i = 0; i < j->conditions.n; i++) {
+        TRY(check_condition(cx, j, &j->conditions.at[i]));
+    }
     if (j->adapter != NULL) {
         TRY(warn_idle_adapter(cx, j));
     }

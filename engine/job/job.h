@@ -51,6 +51,7 @@ typedef struct job {
     VEC(job_step) steps;
     VEC(job_merge_line) merged;
     VEC(const char *) adapter_unused; /* adapter tensors that nothing takes */
+    VEC(condition) conditions;        /* that the adapter's data must meet */
     plan plan;
     stage *first, *last;      /* as read; as written (its tensors are plan.tensors) */
     VEC(plan_tensor) kept;    /* side-car tensors */

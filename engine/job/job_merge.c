@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "config/fields.h"
 #include "job/build.h"
 
 /* ---- merge --------------------------------------------------------------------- */
@@ -64,26 +65,48 @@ static value *adapter_config(builder *b, const value *found)
     return all;
 }
 
-static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
-                             value *config, const char *config_path)
+/* The family of the base, if one is known: it tells which tensors are linear maps, which
+ * way round they are stored, and what is tied.  Without one a merge goes by shapes. */
+static rt_status family_values(builder *b, values **out)
 {
-    /* The family tells which base tensors are linear maps, and which way round. */
     const mapping *family = NULL;
     const char *because, *other = usual_target(&b->ev, b->layout);
-    unsigned side = 0;
-    uint32_t *choices = NULL;
-    if (other != NULL && detect_family(b->cx, &b->ev, b->at, b->layout, other,
-                                       b->config, &family, &because) == RT_OK) {
-        values *fv = NULL;
-        mapping_side(family, b->layout, &side);
-        TRY(values_read(b->cx, family, side, b->config, b->config_path, &fv));
-        stage_bind_choices(b->cx, b->at, fv);
-        choices = fv->choice;
-        b->j->because =
-            arena_printf(b->cx->arena, "family %s by %s", family->name, because);
-    } else {
-        return RT_MISMATCH;
+    context quiet = *b->cx;
+    quiet.diags = diags_new(b->cx->arena);
+    *out = NULL;
+    if (other == NULL || detect_family(&quiet, &b->ev, b->at, b->layout, other,
+                                       b->config, &family, &because) != RT_OK) {
+        builder_note(b, "no family knows this base: every tensor of two dims counts as "
+                        "a linear map, and shapes tell how it is stored");
+        return RT_OK;
     }
+    unsigned side = 0;
+    mapping_side(family, b->layout, &side);
+    TRY(values_read(b->cx, family, side, b->config, b->config_path, out));
+    stage_bind_choices(b->cx, b->at, *out);
+    b->j->because =
+        arena_printf(b->cx->arena, "family %s by %s", family->name, because);
+    return RT_OK;
+}
+
+/* The base's config as the adapter leaves it: sizes of replaced tensors, broken ties. */
+static void change_config(builder *b, const merge_account *acc)
+{
+    if (acc->changes.n == 0 || b->config == NULL) {
+        return;
+    }
+    b->config = value_copy(b->cx->arena, b->config);
+    for (size_t i = 0; i < acc->changes.n; i++) {
+        record_put(b->cx->arena, b->config, acc->changes.at[i].path,
+                   acc->changes.at[i].to);
+    }
+}
+
+static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
+                             double weight, value *config, const char *config_path)
+{
+    values *family;
+    TRY(family_values(b, &family));
     job_step st = {.m = m, .from = LEFT};
     TRY(values_read_pair(b->cx, m, b->config, b->config_path, config, config_path,
                          &st.v));
@@ -92,14 +115,26 @@ static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
     builder_keep_status(b, values_demand(b->cx, st.v));
     merge_account acc = {0};
     stage *next = NULL;
-    builder_keep_status(b, stage_merge(b->cx, b->at, adapter, st.v, family, side,
-                                       choices, &next, &acc));
+    if (b->j->status == RT_OK) {
+        builder_keep_status(b, stage_merge(b->cx, &b->j->plan, b->at, adapter, st.v,
+                                           family, weight, &next, &acc));
+    }
+    if (next == NULL) {
+        return b->j->status;
+    }
     for (size_t i = 0; i < acc.lines.n; i++) {
         vec_push(b->cx->arena, &b->j->merged, acc.lines.at[i]);
     }
     for (size_t i = 0; i < acc.unused.n; i++) {
         vec_push(b->cx->arena, &b->j->adapter_unused, acc.unused.at[i]);
     }
+    for (size_t i = 0; i < acc.notes.n; i++) {
+        builder_note(b, acc.notes.at[i]);
+    }
+    for (size_t i = 0; i < acc.conditions.n; i++) {
+        vec_push(b->cx->arena, &b->j->conditions, acc.conditions.at[i]);
+    }
+    change_config(b, &acc);
     vec_push(b->cx->arena, &b->j->steps, st);
     b->at = next;
     return RT_OK;
@@ -117,38 +152,50 @@ static void link_merged(builder *b)
     }
 }
 
+/* The merge file for an adapter, by its names or its config. */
+static rt_status find_merge(builder *b, const char *file, const mapping **m)
+{
+    plan aside = {0};
+    const char *config_path;
+    value *found = NULL;
+    const stage *names = stage_of_inventory(b->cx, &aside, b->j->adapter->inv);
+    *m = pick_merge(b, names, NULL);
+    for (size_t i = 0; *m == NULL && i < b->n_merges; i++) {
+        TRY(config_load(b->cx, b->merges[i]->layout[RIGHT], b->j->adapter->dir, &found,
+                        &config_path));
+        *m = found != NULL ? pick_merge(b, names, found) : NULL;
+    }
+    if (*m != NULL) {
+        return RT_OK;
+    }
+    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-merge-rules", NOWHERE,
+                           "no merge rules know the names of %s", file);
+    if (names->tensors.n > 0) {
+        diag_note(dg, "the first is %s", names->tensors.at[0].name);
+    }
+    diag_help(dg,
+              "name the rules with --rules; an adapter holds lora_A and lora_B tensors");
+    return RT_MISMATCH;
+}
+
 rt_status job_merge(context *cx, const job_options *opt, const char *base,
                     const char *adapter, job **out)
 {
     builder b;
+    const mapping *m;
     const char *file, *config_path = NULL;
     value *found = NULL;
     TRY(builder_start(cx, opt, &b));
-    TRY(builder_open(&b, base));
     TRY(find_adapter(&b, adapter, &file));
     TRY(checkpoint_open(cx, file, &b.j->adapter));
-    stage *terms = stage_of_inventory(cx, &b.j->plan, b.j->adapter->inv);
-    const mapping *m = pick_merge(&b, terms, NULL);
-    for (size_t i = 0; m == NULL && i < b.n_merges; i++) {
-        TRY(config_load(cx, b.merges[i]->layout[RIGHT], b.j->adapter->dir, &found,
-                        &config_path));
-        m = found != NULL ? pick_merge(&b, terms, found) : NULL;
-    }
-    if (m == NULL) {
-        diag *dg = diag_report(cx->diags, SEV_ERROR, "no-merge-rules", NOWHERE,
-                               "no merge rules know the names of %s", file);
-        if (terms->tensors.n > 0) {
-            diag_note(dg, "the first is %s", terms->tensors.at[0].name);
-        }
-        diag_help(
-            dg,
-            "name the rules with --rules; an adapter holds lora_A and lora_B tensors");
-        return RT_MISMATCH;
-    }
+    TRY(find_merge(&b, file, &m));
+    b.fallback = m->layout[LEFT];
+    TRY(builder_open(&b, base));
+    const stage *terms = stage_of_inventory(cx, &b.j->plan, b.j->adapter->inv);
     TRY(config_load(cx, m->layout[RIGHT], b.j->adapter->dir, &found, &config_path));
     const char *to = opt->to != NULL ? opt->to : b.layout;
     TRY(builder_walk(&b, m->layout[LEFT]));
-    TRY(add_adapter(&b, terms, m, adapter_config(&b, found),
+    TRY(add_adapter(&b, terms, m, 1, adapter_config(&b, found),
                     config_path != NULL ? config_path : "--set"));
     TRY(builder_walk(&b, to));
     TRY(builder_finish(&b));

@@ -172,6 +172,32 @@ static rt_status open_kept(builder *b, const char *dir)
     return RT_OK;
 }
 
+/* The layout by names; the fallback where only its config is there and no family knows
+ * the other one. */
+static rt_status find_layout(builder *b)
+{
+    context quiet = *b->cx;
+    quiet.diags = diags_new(b->cx->arena);
+    if (b->fallback == NULL || config_of(&b->configs, b->fallback) == NULL) {
+        return detect_layout(b->cx, &b->ev, b->at, &b->layout, &b->j->because);
+    }
+    const mapping *family;
+    const char *because, *other = NULL;
+    if (detect_layout(&quiet, &b->ev, b->at, &b->layout, &b->j->because) == RT_OK) {
+        const found_config *own = config_of(&b->configs, b->layout);
+        other = usual_target(&b->ev, b->layout);
+        if (own != NULL ||
+            (other != NULL &&
+             detect_family(&quiet, &b->ev, b->at, b->layout, other, NULL, &family,
+                           &because) == RT_OK)) {
+            return RT_OK;
+        }
+    }
+    b->layout = b->fallback;
+    b->j->because = "its config";
+    return RT_OK;
+}
+
 rt_status builder_open(builder *b, const char *path)
 {
     TRY(checkpoint_open_before(b->cx, path, weights_of_others(b->opt->from),
@@ -197,7 +223,7 @@ rt_status builder_open(builder *b, const char *path)
     b->at = b->j->first;
     b->layout = b->opt->from;
     if (b->layout == NULL) {
-        TRY(detect_layout(b->cx, &b->ev, b->at, &b->layout, &b->j->because));
+        TRY(find_layout(b));
     }
     b->j->from = b->layout;
     const found_config *f = config_of(&b->configs, b->layout);

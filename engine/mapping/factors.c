@@ -111,7 +111,9 @@ static void check_axes(terms *t, const atom *target)
 {
     check *ck = t->ck;
     for (size_t i = 0; i < target->axes.n; i++) {
-        if (n_factors_with(t, target->axes.at[i]) == 0) {
+        /* `each` runs over names: a word of the name is no axis of the sum. */
+        const bool is_word = t->u->each != NULL && (target->axes.at[i] & ATOM_CAPTURE);
+        if (!is_word && n_factors_with(t, target->axes.at[i]) == 0) {
             diag *dg =
                 complain(ck, "axis-uncovered", t->u->target.at,
                          "axis `%s` of the target is in no factor of update `%s`",

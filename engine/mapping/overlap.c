@@ -254,13 +254,16 @@ static bool same_factors(check *ck, const map_update *x, const map_update *y)
     return a == NULL && b == NULL && (x->norm == NULL) == (y->norm == NULL);
 }
 
-/* Two updates that never meet: one leaves the other's target out, or they run over maps
- * with and without batch dims, or only one of them fits. */
+/* Two updates that never meet, as far as can be told here: one leaves the other's target
+ * out, or they run over maps with and without batch dims or of other names, or only one
+ * of them fits.  The plan counts what takes each factor. */
 static bool updates_apart(check *ck, const map_update *x, const map_update *y)
 {
     return is_excepted(ck, x, y) || is_excepted(ck, y, x) ||
            (x->each != NULL && y->each != NULL &&
-            (x->each_dims->n_batch != y->each_dims->n_batch || same_factors(ck, x, y)));
+            (x->each_dims->n_batch != y->each_dims->n_batch || strcmp(name_show(ck->a, ck->m, x->each),
+                    name_show(ck->a, ck->m, y->each)) != 0 ||
+             same_factors(ck, x, y)));
 }
 
 /* The name to compare: a path of `each` is open only against an update of named
@@ -278,7 +281,9 @@ static const map_name *seen_by(check *ck, const claim *x, const claim *other)
 static void check_pair(const overlap *ov, const claim *x, const claim *y)
 {
     check *ck = ov->ck;
-    if ((x->when_read & y->when_read) == 0 ||
+    /* In a merge file a drop takes what the updates leave. */
+    const bool is_drop = ck->m->is_merge && (x->update == NULL || y->update == NULL);
+    if ((x->when_read & y->when_read) == 0 || is_drop ||
         (x->update != NULL && y->update != NULL &&
          updates_apart(ck, x->update, y->update))) {
         return;

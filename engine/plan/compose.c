@@ -10,6 +10,8 @@
 
 #include "plan/piece_steps.h"
 
+enum { MAX_TERMS = 6 }; /* of one piece, norms included */
+
 /* A box of the middle space while it is being cut: digits by mid stride, each carrying
  * the strides of what it drags along (`far`: the other side; terms of the inner piece).
  */
@@ -17,19 +19,17 @@ typedef struct digit {
     int64_t lo, n;      /* interval lo .. lo + n of this digit */
     int64_t mid;        /* stride in the middle tensor */
     int64_t far;        /* stride on the other side */
-    int64_t b[4], a[4]; /* strides of up to 4 terms' operands */
+    int64_t b[MAX_TERMS], a[MAX_TERMS]; /* strides of the terms' operands */
 } digit;
 
 typedef struct box {
     unsigned n;
     digit d[PIECE_MAX_DIMS];
     int64_t mid, far; /* offsets of the element with all digits at lo */
-    int64_t b[4], a[4];
+    int64_t b[MAX_TERMS], a[MAX_TERMS];
 } box;
 
 typedef VEC(box) box_list;
-
-#define MAX_TERMS 4 /* of one piece */
 
 /* ---- boxes --------------------------------------------------------------------- */
 
@@ -46,7 +46,7 @@ static box box_of(const piece *p, bool by_target)
                          .far = by_target ? p->src_stride[i] : p->dst_stride[i]};
     }
     for (unsigned s = 0, k = 0; s < p->n_steps; s++) {
-        if (p->steps[s].kind != STEP_TERM) {
+        if (p->steps[s].kind == STEP_AFFINE) {
             continue;
         }
         const term *t = &p->steps[s].t;
@@ -226,7 +226,7 @@ static void copy_steps(step *to, const piece *p, const box *at, const box *digit
 {
     for (unsigned s = 0, k = 0; s < p->n_steps; s++) {
         to[s] = p->steps[s];
-        if (to[s].kind != STEP_TERM) {
+        if (to[s].kind == STEP_AFFINE) {
             continue;
         }
         term *t = &to[s].t;
@@ -350,7 +350,7 @@ static unsigned count_terms(const piece *p)
 {
     unsigned n = 0;
     for (unsigned s = 0; s < p->n_steps; s++) {
-        n += p->steps[s].kind == STEP_TERM;
+        n += p->steps[s].kind != STEP_AFFINE;
     }
     return n;
 }

@@ -2,8 +2,12 @@
  * merge file.
  *
  * For each base tensor that an update names, its factors are looked up in the adapter;
- * "integer captures are as found": a base tensor without factors keeps its bytes.
- * Factors there in part, of wrong shape, or left over are errors.
+ * "integer captures are as found": a base tensor without factors keeps its bytes.  An
+ * update applies where all its factors are there and fit.  Factors there in part, that
+ * fit nowhere or twice, or that are left over, are errors.
+ *
+ * Tied tensors are apart while the adapter is added; those that it changed differently
+ * stay apart, and the base's config says so from then on.
  */
 #ifndef RT_PLAN_MERGE_H
 #define RT_PLAN_MERGE_H
@@ -20,20 +24,26 @@ typedef struct job_merge_line { /* one updated tensor of a merge */
     size_t tensor; /* index into plan.tensors, or SIZE_MAX */
 } job_merge_line;
 
+typedef struct config_change { /* of the base's config */
+    const char *path;
+    const value *to;
+} config_change;
+
 typedef struct merge_account {
     VEC(job_merge_line) lines;
     VEC(const char *) unused; /* adapter tensors that no term takes and no line drops */
     VEC(account_drop) drops;
     VEC(const char *) notes;
+    VEC(config_change) changes;
+    VEC(condition) conditions; /* of the adapter's data */
 } merge_account;
 
 /* Apply the updates of `v->m` (its config[LEFT] is the base's, config[RIGHT] the
- * adapter's). `base_family` (or NULL) knows the base's linear maps on its side
- * `base_side`; without it every tensor of two dims is taken as [O <- I].  *out is
- * `base` with terms. */
-RT_NODISCARD rt_status stage_merge(context *cx, const stage *base, const stage *adapter,
-                                   values *v, const mapping *base_family,
-                                   unsigned base_side, const uint32_t *base_choices,
-                                   stage **out, merge_account *acc);
+ * adapter's), the whole adapter times `weight`.  `family` (values of the base's family,
+ * read from its side; or NULL) knows the base's linear maps; without it every tensor
+ * with as many dims is one.  *out is `base` with terms. */
+RT_NODISCARD rt_status stage_merge(context *cx, plan *p, const stage *base,
+                                   const stage *adapter, values *v, values *family,
+                                   double weight, stage **out, merge_account *acc);
 
 #endif

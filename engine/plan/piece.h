@@ -28,23 +28,24 @@
 #include "base/arena.h"
 
 #define PIECE_MAX_DIMS  14
-#define PIECE_MAX_STEPS 8 /* four of them terms */
+#define PIECE_MAX_STEPS 8
 #define NO_SOURCE       UINT32_MAX
 
 typedef struct term {
     float scale;
     uint32_t rank;
-    uint32_t b, a; /* plan sources */
+    uint32_t b, a; /* plan sources; a may be NO_SOURCE: ones.  STEP_NORM: b is the
+                      number of a plan norm, whose gains multiply the value */
     int64_t b_offset, b_k, a_offset, a_k;
     int64_t b_stride[PIECE_MAX_DIMS], a_stride[PIECE_MAX_DIMS];
 } term;
 
-typedef enum step_kind { STEP_AFFINE, STEP_TERM } step_kind;
+typedef enum step_kind { STEP_AFFINE, STEP_TERM, STEP_NORM } step_kind;
 typedef struct step {
     step_kind kind;
     double mul,
         add; /* STEP_AFFINE: value * mul + add, in f32 (mul, then add; two roundings) */
-    term t;  /* STEP_TERM */
+    term t;  /* STEP_TERM, STEP_NORM */
 } step;
 
 typedef struct piece {

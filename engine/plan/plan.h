@@ -29,8 +29,18 @@ typedef struct plan_tensor {
     where rule_at;
 } plan_tensor;
 
+/* Norms that a tensor's elements are given (DoRA): an element becomes itself times
+ * m / |v|, v being the elements of `sum` that share m. */
+typedef struct plan_norm {
+    plan_tensor sum;    /* as it stands before */
+    piece by;           /* its box: dst_stride in the sum, src_stride in m */
+    uint32_t magnitude; /* source of m */
+    int64_t n;          /* elements of m */
+} plan_norm;
+
 typedef struct plan {
     VEC(plan_source) sources;
+    VEC(plan_norm *) norms;
     VEC(plan_tensor) tensors;
 } plan;
 

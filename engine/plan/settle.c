@@ -103,7 +103,7 @@ static bool sizes_fit(attempt *x, const plan_tensor *target)
 {
     for (int again = 1; again != 0;) {
         again = solve_tensor(x->target_dims, target, x->part_on, x->size);
-        for (size_t f = 0; again >= 0 && f < x->n_factors; f++) {
+        for (size_t f = 0; again >= 0 && f < x->n_tensors; f++) {
             const int one =
                 solve_tensor(x->factor_as[f]->dims, x->factor[f], x->part_on, x->size);
             again = one < 0 ? one : again | one;
@@ -124,15 +124,54 @@ static const char *show_shape(context *cx, const plan_tensor *t)
     return arena_printf(cx->arena, "[%s]", buf_str(&b));
 }
 
-static void report_misfit(merger *g, const attempt *x, const plan_tensor *target)
+/* The sizes that the config tells for this module. */
+static bool set_locals(merger *g, const attempt *x)
 {
+    const binding b = {x->u->captures.at, x->numbers, x->words, x->u->captures.n};
+    memcpy(x->size, g->v->size, g->m->axes.n * sizeof *x->size);
+    for (size_t i = 0; i < x->u->locals.n; i++) {
+        const char *why = NULL;
+        const value *n = values_eval(g->cx, g->v, x->u->locals.at[i].size, &b, &why);
+        if (n == NULL || n->kind != V_INT) {
+            diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-rank",
+                                   x->u->locals.at[i].at,
+                                   "the config does not tell the size '%s' of %s%s%s",
+                                   g->m->axes.at[x->u->locals.at[i].axis].name,
+                                   x->factor_name[0], why != NULL ? ": " : "",
+                                   why != NULL ? why : "");
+            diag_help(dg, "give the field with --set");
+            return false;
+        }
+        x->size[x->u->locals.at[i].axis] = n->i;
+    }
+    return true;
+}
+
+static void note_locals(merger *g, const attempt *x, diag *dg)
+{
+    const binding b = {x->u->captures.at, x->numbers, x->words, x->u->captures.n};
+    for (size_t i = 0; i < x->u->locals.n; i++) {
+        buf text = {.arena = g->cx->arena};
+        expr_print(&text, x->u->locals.at[i].size);
+        diag_note(dg, "%s = %s = %s", g->m->axes.at[x->u->locals.at[i].axis].name,
+                  buf_str(&text),
+                  value_show(g->cx->arena, values_eval(g->cx, g->v,
+                                                       x->u->locals.at[i].size, &b,
+                                                       NULL)));
+    }
+}
+
+void report_misfit(merger *g, const attempt *x)
+{
+    const plan_tensor *target = &g->out->tensors.at[x->target_at];
     diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-shape", x->u->at,
                            "the adapter's shapes do not fit %s by rule '%s'",
                            target->name, x->u->name);
     diag_note(dg, "%s is %s", target->name, show_shape(g->cx, target));
-    for (size_t f = 0; f < x->n_factors; f++) {
+    for (size_t f = 0; f < x->n_tensors; f++) {
         diag_note(dg, "%s is %s", x->factor_name[f], show_shape(g->cx, x->factor[f]));
     }
+    note_locals(g, x, dg);
     for (uint32_t a = 0; a < g->m->axes.n; a++) {
         if (g->v->size[a] != SIZE_UNKNOWN && g->v->size_from[a] != NULL) {
             diag_note(dg, "%s = %lld (%s)", g->m->axes.at[a].name,
@@ -189,7 +228,7 @@ static conditions conditions_of(merger *g, const attempt *x)
     for (size_t i = 0; i < x->u->target.dims->all.n; i++) {
         add_conditions(g, x, x->u->target.dims->all.at[i], &c);
     }
-    for (size_t f = 0; f < x->n_factors; f++) {
+    for (size_t f = 0; f < x->n_tensors; f++) {
         for (size_t i = 0; i < x->factor_as[f]->dims->all.n; i++) {
             add_conditions(g, x, x->factor_as[f]->dims->all.at[i], &c);
         }
@@ -198,13 +237,13 @@ static conditions conditions_of(merger *g, const attempt *x)
 }
 
 /* Try one answer to all conditions: bit k of `set` for condition k. */
-static bool set_fits(merger *g, attempt *x, const plan_tensor *target,
-                     const conditions *c, unsigned set)
+static bool set_fits(attempt *x, const plan_tensor *target, const int64_t *size,
+                     size_t n_axes, const conditions *c, unsigned set)
 {
     for (uint32_t i = 0; i < x->u->n_parts; i++) {
         x->part_on[i] = c->of_part[i] < 0 || (set >> c->of_part[i] & 1u) != 0;
     }
-    memcpy(x->size, g->v->size, g->m->axes.n * sizeof *x->size);
+    memcpy(x->size, size, n_axes * sizeof *x->size);
     return sizes_fit(x, target);
 }
 
@@ -224,27 +263,33 @@ static void report_parts(merger *g, const attempt *x, const conditions *c,
         "say them with --set, for example --set lora_query=true --set lora_key=false");
 }
 
-bool settle_parts(merger *g, attempt *x, const plan_tensor *target)
+fit settle_parts(merger *g, attempt *x)
 {
     const conditions c = conditions_of(g, x);
-    unsigned n_fits = 0, fit = 0;
+    const plan_tensor *target = &g->out->tensors.at[x->target_at];
+    const size_t n_axes = g->m->axes.n;
+    unsigned n_fits = 0, best = 0;
     x->part_on = NEW_N(g->cx->arena, bool, x->u->n_parts + 1);
-    x->size = NEW_N(g->cx->arena, int64_t, g->m->axes.n + 1);
+    x->size = NEW_N(g->cx->arena, int64_t, n_axes + 1);
+    if (!set_locals(g, x)) {
+        return FIT_FAILED;
+    }
+    int64_t *size = NEW_N(g->cx->arena, int64_t, n_axes + 1);
+    memcpy(size, x->size, n_axes * sizeof *size);
     for (unsigned set = 0; set < 1u << c.n; set++) {
         bool possible = true;
         for (unsigned k = 0; k < c.n; k++) {
             possible =
                 possible && (c.holds[k] < 0 || c.holds[k] == (int)(set >> k & 1u));
         }
-        if (possible && set_fits(g, x, target, &c, set)) {
+        if (possible && set_fits(x, target, size, n_axes, &c, set)) {
             n_fits++;
-            fit = set;
+            best = set;
         }
     }
-    if (n_fits == 0) {
-        report_misfit(g, x, target);
-    } else if (n_fits > 1) {
+    if (n_fits > 1) {
         report_parts(g, x, &c, n_fits);
+        return FIT_FAILED;
     }
-    return n_fits == 1 && set_fits(g, x, target, &c, fit);
+    return n_fits == 1 && set_fits(x, target, size, n_axes, &c, best) ? FITS : MISFIT;
 }

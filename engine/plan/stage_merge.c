@@ -1,18 +1,39 @@
-/* plan/merge.c -- which updates of a merge file meet which base tensors; see merge.h.
- */
-#include "plan/merge.h"
+/* plan/stage_merge.c -- which updates of a merge file meet which base tensors; see
+ * merge.h. */
+#include <string.h>
 
 #include "base/near.h"
+#include "grammar/parse.h"
 #include "mapping/names.h"
 #include "plan/update.h"
 
-/* ---- matching ------------------------------------------------------------------ */
+/* The order in which a tensor is changed. */
+typedef enum phase { PHASE_REPLACE, PHASE_ROWS, PHASE_SUM, N_PHASES } phase;
+
+static phase phase_of(const map_update *u)
+{
+    return !u->replace ? PHASE_SUM : u->rows != NULL ? PHASE_ROWS : PHASE_REPLACE;
+}
+
+typedef VEC(attempt) attempt_list;
+
+typedef struct matching { /* of one phase */
+    merger *g;
+    attempt_list fits, misfits, halves;
+} matching;
+
+static binding binding_of(const attempt *x)
+{
+    return (binding){x->u->captures.at, x->numbers, x->words, x->u->captures.n};
+}
+
+/* ---- looking up ---------------------------------------------------------------- */
 
 /* Scalars of the product; an absent config field is an error, never a default. */
 static bool scale_of(merger *g, attempt *x)
 {
-    const binding b = {x->u->captures.at, x->numbers, x->words, x->u->captures.n};
-    x->scale = 1;
+    const binding b = binding_of(x);
+    x->scale = g->weight;
     for (size_t f = 0; f < x->u->factors.n; f++) {
         if (x->u->factors.at[f].scalar == NULL) {
             continue;
@@ -32,109 +53,101 @@ static bool scale_of(merger *g, attempt *x)
     return true;
 }
 
-static void try_update(merger *g, attempt *x)
+/* One tensor of the update in the adapter; true: it is there. */
+static bool look_up(merger *g, attempt *x, const map_tensor *as)
 {
-    size_t there = 0, want = 0;
-    const char *absent = NULL, *present = NULL;
-    const binding bd = {x->u->captures.at, x->numbers, x->words, x->u->captures.n};
+    const char *name =
+        name_fill(g->cx->arena, g->m, &as->name, g->v->choice, x->numbers, x->words);
+    const size_t i = x->n_tensors++;
+    uint64_t at;
+    const bool found = strmap_get(g->adapter->by_name, name, &at);
+    x->factor_name[i] = name;
+    x->factor_as[i] = as;
+    x->factor[i] = found ? &g->adapter->tensors.at[at] : NULL;
+    x->factor_at[i] = found ? (size_t)at : SIZE_MAX;
+    return found;
+}
+
+static size_t look_up_all(merger *g, attempt *x)
+{
+    size_t there = 0;
+    x->n_tensors = 0;
+    for (size_t f = 0; f < x->u->factors.n && x->n_tensors < MAX_FACTORS - 1; f++) {
+        if (x->u->factors.at[f].tensor != NULL) {
+            there += look_up(g, x, x->u->factors.at[f].tensor);
+        }
+    }
+    x->n_factors = x->n_tensors;
+    if (x->u->norm != NULL) {
+        there += look_up(g, x, x->u->norm);
+    }
+    return there;
+}
+
+static bool guards_hold(merger *g, const attempt *x)
+{
+    const binding b = binding_of(x);
     for (size_t i = 0; i < x->u->guards.n; i++) {
-        if (values_holds(g->cx, g->v, x->u->guards.at[i], &bd) != 1) {
-            return;
+        if (values_holds(g->cx, g->v, x->u->guards.at[i], &b) != 1) {
+            return false;
         }
     }
-    for (size_t f = 0; f < x->u->factors.n && x->n_factors < MAX_FACTORS; f++) {
-        const map_tensor *as = x->u->factors.at[f].tensor;
-        if (as == NULL) {
-            continue;
-        }
-        const char *name = name_fill(g->cx->arena, g->m, &as->name, g->v->choice,
-                                     x->numbers, x->words);
-        const plan_tensor *t = stage_find(g->adapter, name);
-        want++;
-        there += t != NULL;
-        *(t != NULL ? &present : &absent) = name;
-        x->factor_name[x->n_factors] = name;
-        x->factor_as[x->n_factors] = as;
-        x->factor[x->n_factors++] = t;
-    }
-    if (there == 0) {
-        return;
-    }
-    if (there < want) {
-        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-half", x->u->at,
-                               "the adapter has %s but not %s", present, absent);
-        diag_help(dg,
-                  "both factors of a term are needed; the adapter file is incomplete");
-        g->worst = RT_MISMATCH;
-        return;
-    }
-    plan_tensor *t = &g->out->tensors.at[x->base_at];
-    x->size = g->v->size;
-    if (!scale_of(g, x) || !settle_parts(g, x, t)) {
-        g->worst = RT_MISMATCH;
-        return;
-    }
-    for (size_t f = 0; f < x->n_factors; f++) {
-        uint64_t at;
-        if (strmap_get(g->adapter->by_name, x->factor_name[f], &at)) {
-            if (g->used[at]) {
-                diag_report(g->cx->diags, SEV_ERROR, "adapter-twice", x->u->at,
-                            "%s is used by two terms", x->factor_name[f]);
-                g->worst = RT_MISMATCH;
-            }
-            g->used[at] = true;
-        }
-    }
-    if (x->u->replace) {
-        replace_tensor(g, x, t);
-    } else {
-        add_terms(g, x, t);
-    }
+    return true;
 }
 
-/* How the base's family stores this tensor: its arrow; ARROW_NONE when it is no linear
- * map. Without a family every tensor of two dims is [O <- I]. */
-static arrow_kind arrow_of(merger *g, const plan_tensor *t)
-{
-    if (g->family == NULL) {
-        return t->rank == 2 ? ARROW_OUT_IN : ARROW_NONE;
-    }
-    for (size_t r = 0; r < g->family->rules.n; r++) {
-        const map_rule *rule = &g->family->rules.at[r];
-        int64_t *numbers = NEW_N(g->cx->arena, int64_t, rule->captures.n + 1);
-        const char **words = NEW_N(g->cx->arena, const char *, rule->captures.n + 1);
-        for (size_t i = 0; i < rule->tensors[g->family_side].n; i++) {
-            const map_tensor *as = &rule->tensors[g->family_side].at[i];
-            if (name_match(g->cx->arena, g->family, &as->name, g->family_choices,
-                           rule->captures.at, t->name, numbers, words)) {
-                return as->dims->arrow;
-            }
-        }
-    }
-    /* What `rest` takes is of a shape that this family does not tell. */
-    return g->family->rest && t->rank == 2 ? ARROW_OUT_IN : ARROW_NONE;
-}
+/* ---- how a map is stored ------------------------------------------------------- */
 
-/* Dims of an `each` target in the order in which the base stores them. */
-static const map_dims *stored_dims(merger *g, const map_dims *d, arrow_kind base)
+/* Dims of an `each` target with what is right of the arrow first. */
+static const map_dims *turned(merger *g, const map_dims *d)
 {
-    if (d->arrow == ARROW_NONE || base == d->arrow || base == ARROW_NONE) {
-        return d;
-    }
-    map_dims *turned = NEW(g->cx->arena, map_dims);
-    *turned = *d;
-    turned->all.at = NEW_N(g->cx->arena, const map_dim *, d->all.n);
+    map_dims *t = NEW(g->cx->arena, map_dims);
+    *t = *d;
+    t->all.at = NEW_N(g->cx->arena, const map_dim *, d->all.n);
     size_t n = 0;
     for (uint32_t i = 0; i < d->n_batch; i++) {
-        turned->all.at[n++] = d->all.at[i];
+        t->all.at[n++] = d->all.at[i];
     }
     for (size_t i = d->n_batch + d->n_left; i < d->all.n; i++) {
-        turned->all.at[n++] = d->all.at[i];
+        t->all.at[n++] = d->all.at[i];
     }
     for (uint32_t i = 0; i < d->n_left; i++) {
-        turned->all.at[n++] = d->all.at[d->n_batch + i];
+        t->all.at[n++] = d->all.at[d->n_batch + i];
     }
-    return turned;
+    return t;
+}
+
+/* Settle in the order in which the base stores the map.  Without a family the shapes
+ * tell it, and for a square map the line does. */
+static fit settle_stored(merger *g, attempt *x, arrow_kind stored)
+{
+    const map_dims *d = x->u->target.dims;
+    const bool turns = d->arrow != ARROW_NONE && stored != ARROW_NONE;
+    x->target_dims = turns && stored != d->arrow ? turned(g, d) : d;
+    fit f = settle_parts(g, x);
+    if (f == MISFIT && d->arrow != ARROW_NONE && stored == ARROW_NONE) {
+        x->target_dims = turned(g, d);
+        f = settle_parts(g, x);
+        x->target_dims = f == FITS ? x->target_dims : d;
+    }
+    return f;
+}
+
+/* Does `each` run over this tensor?  *stored: how its family stores it. */
+static bool runs_over(merger *g, const map_update *u, size_t at, arrow_kind *stored)
+{
+    const plan_tensor *t = &g->out->tensors.at[at];
+    *stored = ARROW_NONE;
+    if (u->each == NULL || u->each_dims->any) {
+        return true;
+    }
+    if (t->rank != u->each_dims->all.n) {
+        return false;
+    }
+    if (g->family == NULL) {
+        return true;
+    }
+    *stored = stored_arrow(g, at);
+    return u->each_dims->arrow == ARROW_NONE || *stored != ARROW_NONE;
 }
 
 static bool is_excepted(merger *g, const map_update *u, const char *name)
@@ -152,52 +165,207 @@ static bool is_excepted(merger *g, const map_update *u, const char *name)
     return false;
 }
 
-static void run_update(merger *g, const map_update *u)
+/* ---- matching ------------------------------------------------------------------ */
+
+static void match_one(matching *mt, const map_update *u, size_t at)
 {
+    merger *g = mt->g;
     const map_name *named = u->each != NULL ? u->each : &u->target.name;
-    for (size_t i = 0; i < g->base->tensors.n; i++) {
-        const plan_tensor *t = &g->base->tensors.at[i];
-        attempt x = {.u = u,
-                     .base_at = i,
-                     .numbers = NEW_N(g->cx->arena, int64_t, u->captures.n + 1),
-                     .words = NEW_N(g->cx->arena, const char *, u->captures.n + 1)};
-        if (!name_match(g->cx->arena, g->m, named, g->v->choice, u->captures.at,
-                        t->name, x.numbers, x.words) ||
-            is_excepted(g, u, t->name)) {
+    const char *base_name = g->out->tensors.at[at].name;
+    arrow_kind stored;
+    attempt x = {.u = u,
+                 .target_at = at,
+                 .numbers = NEW_N(g->cx->arena, int64_t, u->captures.n + 1),
+                 .words = NEW_N(g->cx->arena, const char *, u->captures.n + 1)};
+    if (!name_match(g->cx->arena, g->m, named, g->v->choice, u->captures.at, base_name,
+                    x.numbers, x.words)) {
+        return;
+    }
+    const size_t there = look_up_all(g, &x);
+    if (there == 0 || is_excepted(g, u, base_name) || !runs_over(g, u, at, &stored) ||
+        !guards_hold(g, &x)) {
+        return;
+    }
+    const char *target = name_fill(g->cx->arena, g->m, &u->target.name, g->v->choice,
+                                   x.numbers, x.words);
+    uint64_t target_at;
+    if (!strmap_get(g->out->by_name, target, &target_at)) {
+        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-target", u->at,
+                               "%s changes %s, which the base does not have",
+                               x.factor_name[0], target);
+        diag_help(dg, "the adapter was trained on a base that has it");
+        g->worst = RT_MISMATCH;
+        return;
+    }
+    x.target_at = (size_t)target_at;
+    if (there < x.n_tensors) {
+        vec_push(g->cx->arena, &mt->halves, x);
+        return;
+    }
+    const fit f = u->target.dims->any ? FITS : settle_stored(g, &x, stored);
+    if (f == FITS) {
+        vec_push(g->cx->arena, &mt->fits, x);
+    } else if (f == MISFIT) {
+        vec_push(g->cx->arena, &mt->misfits, x);
+    } else {
+        g->worst = RT_MISMATCH;
+    }
+}
+
+static bool uses(const attempt *x, const attempt *y)
+{
+    for (size_t i = 0; i < x->n_tensors; i++) {
+        for (size_t k = 0; k < y->n_tensors; k++) {
+            if (x->factor_at[i] == y->factor_at[k] && x->factor_at[i] != SIZE_MAX) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void report_two_ways(merger *g, const attempt *x, const attempt *y)
+{
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-twice", x->u->at,
+                           "%s fits two ways: %s by '%s' and %s by '%s'",
+                           x->factor_name[0], g->out->tensors.at[x->target_at].name,
+                           x->u->name, g->out->tensors.at[y->target_at].name,
+                           y->u->name);
+    diag_label(dg, y->u->at, "the other way");
+    buf text = {.arena = g->cx->arena};
+    for (size_t i = 0; i < x->u->guards.n; i++) {
+        buf_add(&text, i > 0 ? " and " : "");
+        expr_print(&text, x->u->guards.at[i]);
+    }
+    diag_help(dg, "the shapes cannot tell; say with --set which it is%s%s",
+              text.n > 0 ? ": the first holds when " : "",
+              text.n > 0 ? buf_str(&text) : "");
+    g->worst = RT_MISMATCH;
+}
+
+static bool is_used(const merger *g, const attempt *x)
+{
+    for (size_t i = 0; i < x->n_tensors; i++) {
+        if (x->factor_at[i] != SIZE_MAX && g->used[x->factor_at[i]] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void report_half(merger *g, const attempt *x)
+{
+    const char *absent = NULL, *present = NULL;
+    for (size_t i = 0; i < x->n_tensors; i++) {
+        *(x->factor[i] != NULL ? &present : &absent) = x->factor_name[i];
+    }
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-half", x->u->at,
+                           "the adapter has %s but not %s", present, absent);
+    diag_help(dg,
+              "all factors of a term are needed; the adapter file is incomplete, or "
+              "its config says something else than it holds");
+    g->worst = RT_MISMATCH;
+}
+
+static void mark_used(merger *g, const attempt *x)
+{
+    for (size_t i = 0; i < x->n_tensors; i++) {
+        if (x->factor_at[i] != SIZE_MAX) {
+            g->used[x->factor_at[i]] = 1;
+        }
+    }
+}
+
+static void apply_fits(matching *mt)
+{
+    merger *g = mt->g;
+    for (size_t i = 0; i < mt->fits.n; i++) {
+        attempt *x = &mt->fits.at[i];
+        bool again = false;
+        for (size_t k = 0; k < i && !again; k++) {
+            again = uses(x, &mt->fits.at[k]);
+            if (again) {
+                report_two_ways(g, &mt->fits.at[k], x);
+            }
+        }
+        if (again || is_used(g, x)) {
             continue;
         }
-        x.target_dims = u->target.dims;
-        if (u->each != NULL) {
-            const arrow_kind arrow = arrow_of(g, t);
-            if (arrow == ARROW_NONE) {
-                continue;
-            }
-            x.target_dims = stored_dims(g, u->target.dims, arrow);
+        mark_used(g, x);
+        plan_tensor *t = &g->out->tensors.at[x->target_at];
+        if (!scale_of(g, x)) {
+            g->worst = RT_MISMATCH;
+        } else if (!x->u->replace) {
+            add_terms(g, x, t);
+        } else if (x->u->rows != NULL) {
+            replace_rows(g, x, t);
+        } else {
+            replace_tensor(g, x, t);
         }
-        try_update(g, &x);
     }
+}
+
+static void run_phase(merger *g, phase now, attempt_list *misfits, attempt_list *halves)
+{
+    matching mt = {.g = g};
+    for (size_t i = 0; i < g->m->updates.n; i++) {
+        const map_update *u = &g->m->updates.at[i];
+        for (size_t t = 0; phase_of(u) == now && t < g->out->tensors.n; t++) {
+            match_one(&mt, u, t);
+        }
+    }
+    apply_fits(&mt);
+    for (size_t i = 0; i < mt.misfits.n; i++) {
+        vec_push(g->cx->arena, misfits, mt.misfits.at[i]);
+    }
+    for (size_t i = 0; i < mt.halves.n; i++) {
+        vec_push(g->cx->arena, halves, mt.halves.at[i]);
+    }
+}
+
+/* Factors that were there and came to nothing: each is said once. */
+static void report_rest(merger *g, const attempt_list *misfits,
+                        const attempt_list *halves)
+{
+    for (size_t i = 0; i < misfits->n; i++) {
+        if (!is_used(g, &misfits->at[i])) {
+            report_misfit(g, &misfits->at[i]);
+            mark_used(g, &misfits->at[i]);
+            g->worst = RT_MISMATCH;
+        }
+    }
+    for (size_t i = 0; i < halves->n; i++) {
+        if (!is_used(g, &halves->at[i])) {
+            report_half(g, &halves->at[i]);
+            mark_used(g, &halves->at[i]);
+        }
+    }
+}
+
+/* ---- the adapter's account ----------------------------------------------------- */
+
+static bool is_dropped(merger *g, const plan_tensor *t)
+{
+    for (size_t d = 0; d < g->m->drops.n; d++) {
+        const map_drop *drop = &g->m->drops.at[d];
+        int64_t *numbers = NEW_N(g->cx->arena, int64_t, drop->captures.n + 1);
+        const char **words = NEW_N(g->cx->arena, const char *, drop->captures.n + 1);
+        if (drop->side == RIGHT &&
+            name_match(g->cx->arena, g->m, &drop->name, g->v->choice, drop->captures.at,
+                       t->name, numbers, words)) {
+            vec_push(g->cx->arena, &g->acc->drops,
+                     ((account_drop){t->name, drop->because, drop->keep, drop->at}));
+            return true;
+        }
+    }
+    return false;
 }
 
 static void account_adapter(merger *g)
 {
     for (size_t i = 0; i < g->adapter->tensors.n; i++) {
-        const char *name = g->adapter->tensors.at[i].name;
-        bool dropped = g->used[i];
-        for (size_t d = 0; d < g->m->drops.n && !dropped; d++) {
-            const map_drop *drop = &g->m->drops.at[d];
-            int64_t *numbers = NEW_N(g->cx->arena, int64_t, drop->captures.n + 1);
-            const char **words =
-                NEW_N(g->cx->arena, const char *, drop->captures.n + 1);
-            if (drop->side == RIGHT &&
-                name_match(g->cx->arena, g->m, &drop->name, g->v->choice,
-                           drop->captures.at, name, numbers, words)) {
-                vec_push(g->cx->arena, &g->acc->drops,
-                         ((account_drop){name, drop->because, drop->keep, drop->at}));
-                dropped = true;
-            }
-        }
-        if (!dropped) {
-            vec_push(g->cx->arena, &g->acc->unused, name);
+        if (g->used[i] == 0 && !is_dropped(g, &g->adapter->tensors.at[i])) {
+            vec_push(g->cx->arena, &g->acc->unused, g->adapter->tensors.at[i].name);
         }
     }
 }
@@ -213,34 +381,58 @@ static void report_unused(merger *g)
     for (size_t i = 0; i < n && i < 20; i++) {
         diag_note(dg, "%s", f[i].text);
     }
+    const char **known = NEW_N(g->cx->arena, const char *, g->base->tensors.n + 1);
+    for (size_t i = 0; i < g->base->tensors.n; i++) {
+        known[i] = g->base->tensors.at[i].name;
+    }
+    const char *near = near_name(g->acc->unused.at[0], known, g->base->tensors.n);
+    if (near != NULL) {
+        diag_note(dg, "the nearest tensor of the base is %s", near);
+    }
     diag_help(
         dg, "merging without them would not be the model that was trained; is this the "
             "adapter's base?");
     g->worst = RT_MISMATCH;
 }
 
-rt_status stage_merge(context *cx, const stage *base, const stage *adapter, values *v,
-                      const mapping *base_family, unsigned base_side,
-                      const uint32_t *base_choices, stage **out, merge_account *acc)
+/* ---- the whole ----------------------------------------------------------------- */
+
+static stage *copy_stage(context *cx, const stage *from)
+{
+    stage *s = NEW(cx->arena, stage);
+    s->by_name = strmap_new(cx->arena);
+    s->names_only = from->names_only;
+    for (size_t i = 0; i < from->tensors.n; i++) {
+        strmap_add(s->by_name, from->tensors.at[i].name, i);
+        vec_push(cx->arena, &s->tensors, from->tensors.at[i]);
+    }
+    return s;
+}
+
+rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adapter,
+                      values *v, values *family, double weight, stage **out,
+                      merge_account *acc)
 {
     merger g = {.cx = cx,
                 .m = v->m,
-                .family = base_family,
-                .family_side = base_side,
-                .family_choices = base_choices,
+                .plan = p,
+                .family = family,
                 .base = base,
-                .adapter = adapter,
+                .raw = adapter,
                 .v = v,
+                .weight = weight,
                 .acc = acc};
-    g.used = NEW_N(cx->arena, bool, adapter->tensors.n + 1);
-    g.out = NEW(cx->arena, stage);
-    g.out->by_name = base->by_name;
-    for (size_t i = 0; i < base->tensors.n; i++) {
-        vec_push(cx->arena, &g.out->tensors, base->tensors.at[i]);
+    attempt_list misfits = {0}, halves = {0};
+    g.used = NEW_N(cx->arena, size_t, adapter->tensors.n + 1);
+    g.adapter = read_spellings(&g, adapter);
+    g.out = copy_stage(cx, base);
+    bind_merge_choices(&g);
+    open_ties(&g);
+    g.map = NEW_N(cx->arena, unsigned char, g.out->tensors.n + 1);
+    for (unsigned now = 0; now < N_PHASES; now++) {
+        run_phase(&g, (phase)now, &misfits, &halves);
     }
-    for (size_t i = 0; i < v->m->updates.n; i++) {
-        run_update(&g, &v->m->updates.at[i]);
-    }
+    report_rest(&g, &misfits, &halves);
     account_adapter(&g);
     if (acc->unused.n > 0) {
         report_unused(&g);
@@ -249,6 +441,8 @@ rt_status stage_merge(context *cx, const stage *base, const stage *adapter, valu
                     "the adapter has no tensor that rule file '%s' knows", v->m->name);
         g.worst = RT_MISMATCH;
     }
+    close_ties(&g);
+    settle_resized(&g);
     *out = g.out;
     return g.worst;
 }

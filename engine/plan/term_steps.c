@@ -76,29 +76,27 @@ static bool factor_source(merger *g, const attempt *x, size_t f, uint32_t *src)
     return false;
 }
 
+/* The term of the joined atoms over the target's box; without a second factor it is the
+ * first one as it is. */
 static bool build_term(const attempt *x, const cut *target, const cut *b, const cut *a,
-                       const uint32_t *src, piece *box, step *s)
+                       const uint32_t *src, step *s)
 {
     *s = (step){.kind = STEP_TERM};
     s->t = (term){.scale = (float)x->scale,
                   .rank = 1,
                   .b = src[0],
-                  .a = src[1],
+                  .a = a != NULL ? src[1] : NO_SOURCE,
                   .b_offset = b->offset,
-                  .a_offset = a->offset};
-    *box = (piece){.src_offset = target->offset, .dst_offset = target->offset};
+                  .a_offset = a != NULL ? a->offset : 0};
     for (unsigned i = 0; i < target->n_axes; i++) {
-        int64_t bs, as;
+        int64_t bs = 0, as = 0;
         const bool in_b = cut_stride(b, target->axis[i], &bs);
-        const bool in_a = cut_stride(a, target->axis[i], &as);
+        const bool in_a = a != NULL && cut_stride(a, target->axis[i], &as);
         if (!in_b && !in_a) {
             return false; /* checked with the rule file */
         }
-        const unsigned k = box->n++;
-        box->size[k] = x->size[target->axis[i]];
-        box->dst_stride[k] = box->src_stride[k] = target->stride[i];
-        s->t.b_stride[k] = bs;
-        s->t.a_stride[k] = as;
+        s->t.b_stride[i] = bs;
+        s->t.a_stride[i] = as;
     }
     unsigned summed = 0;
     for (unsigned i = 0; i < b->n_axes; i++) {
@@ -106,90 +104,143 @@ static bool build_term(const attempt *x, const cut *target, const cut *b, const 
         if (cut_stride(target, b->axis[i], &ts)) {
             continue;
         }
-        if (!cut_stride(a, b->axis[i], &as) || ++summed > 1) {
+        if (a == NULL || !cut_stride(a, b->axis[i], &as) || ++summed > 1) {
             return false;
         }
         s->t.rank = (uint32_t)x->size[b->axis[i]];
         s->t.b_k = b->stride[i];
         s->t.a_k = as;
     }
-    return summed == 1;
+    return summed == (a != NULL ? 1u : 0u);
+}
+
+static piece box_of_cut(const attempt *x, const cut *c)
+{
+    piece box = {.src_offset = c->offset, .dst_offset = c->offset, .n = c->n_axes};
+    for (unsigned k = 0; k < c->n_axes; k++) {
+        box.size[k] = x->size[c->axis[k]];
+        box.dst_stride[k] = box.src_stride[k] = c->stride[k];
+    }
+    return box;
+}
+
+/* ---- norms --------------------------------------------------------------------- */
+
+/* The norms that the sum `t` is to have, and the step that gives them to it. */
+static bool build_norm(merger *g, const attempt *x, const plan_tensor *t,
+                       const cut *target, step *s)
+{
+    cut_list m = {0};
+    uint32_t src;
+    const size_t at = x->n_factors;
+    if (!factor_source(g, x, at, &src) ||
+        !place_dims(g, x, x->factor_as[at]->dims, NULL, &m)) {
+        return false;
+    }
+    plan_norm *norm = NEW(g->cx->arena, plan_norm);
+    *norm = (plan_norm){
+        .sum = *t, .magnitude = src, .n = (int64_t)x->factor[at]->n_elems};
+    norm->by = box_of_cut(x, target);
+    *s = (step){.kind = STEP_NORM, .t = {.b = (uint32_t)g->plan->norms.n}};
+    s->t.a = NO_SOURCE;
+    for (unsigned i = 0; i < target->n_axes; i++) {
+        cut_stride(&m.at[0], target->axis[i], &s->t.b_stride[i]);
+        norm->by.src_stride[i] = s->t.b_stride[i];
+    }
+    vec_push(g->cx->arena, &g->plan->norms, norm);
+    return true;
+}
+
+/* Give every element of the tensor one more step. */
+static bool add_norm(merger *g, const attempt *x, const cut_list *target,
+                     plan_tensor *t)
+{
+    step *s = NEW(g->cx->arena, step);
+    piece_list pieces = {0};
+    if (target->n != 1 || !build_norm(g, x, t, &target->at[0], s)) {
+        return false;
+    }
+    piece box = box_of_cut(x, &target->at[0]);
+    box.n_steps = 1;
+    box.steps = s;
+    piece_canonical_with(&box, s);
+    const bool good = piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n,
+                                    &pieces, 1 << 20);
+    t->pieces = pieces;
+    return good;
+}
+
+/* ---- the update ---------------------------------------------------------------- */
+
+typedef struct placed_term {
+    uint32_t src[2];
+    cut_list target, b, a;
+    uint32_t rank;
+} placed_term;
+
+static bool place_term(merger *g, const attempt *x, placed_term *p)
+{
+    return (x->n_factors == 1 || x->n_factors == 2) &&
+           place_dims(g, x, x->target_dims, x->u->target.label, &p->target) &&
+           factor_source(g, x, 0, &p->src[0]) &&
+           place_dims(g, x, x->factor_as[0]->dims, x->factor_as[0]->label, &p->b) &&
+           (x->n_factors == 1 ||
+            (factor_source(g, x, 1, &p->src[1]) &&
+             place_dims(g, x, x->factor_as[1]->dims, x->factor_as[1]->label, &p->a)));
+}
+
+/* One atom of the target with the terms that reach it; false: too many. */
+static bool add_atom(merger *g, const attempt *x, placed_term *p, const cut *target,
+                     const plan_tensor *t, piece_list *pieces)
+{
+    VEC(step) steps = {0};
+    piece box = box_of_cut(x, target);
+    for (size_t i = 0; i < p->b.n; i++) {
+        for (size_t k = 0; k < (p->a.n > 0 ? p->a.n : 1); k++) {
+            const cut *a = p->a.n > 0 ? &p->a.at[k] : NULL;
+            step s;
+            if (joins(target, &p->b.at[i], a) &&
+                build_term(x, target, &p->b.at[i], a, p->src, &s)) {
+                p->rank = s.t.rank;
+                vec_push(g->cx->arena, &steps, s);
+            }
+        }
+    }
+    box.n_steps = (unsigned)steps.n;
+    box.steps = steps.at;
+    if (piece_elems(&box) == 0) {
+        return true;
+    }
+    /* One query head for each group is a dim of size 1, which composing would take for
+     * the dim of the same stride that it stands in. */
+    piece_canonical_with(&box, steps.at);
+    return piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n, pieces,
+                         1 << 20);
 }
 
 void add_terms(merger *g, const attempt *x, plan_tensor *t)
 {
-    uint32_t src[2];
-    cut_list target = {0}, b = {0}, a = {0};
-    if (x->n_factors != 2 || !factor_source(g, x, 0, &src[0]) ||
-        !factor_source(g, x, 1, &src[1]) ||
-        !place_dims(g, x, x->target_dims, x->u->target.label, &target) ||
-        !place_dims(g, x, x->factor_as[0]->dims, x->factor_as[0]->label, &b) ||
-        !place_dims(g, x, x->factor_as[1]->dims, x->factor_as[1]->label, &a)) {
+    placed_term p = {0};
+    piece_list pieces = {0};
+    if (!place_term(g, x, &p)) {
         g->worst = RT_MISMATCH;
         return;
     }
-    piece_list pieces = {0};
-    uint32_t rank = 0;
-    for (size_t i = 0; i < target.n; i++) {
-        VEC(step) steps = {0};
-        piece box = {.src_offset = target.at[i].offset,
-                     .dst_offset = target.at[i].offset};
-        for (unsigned k = 0; k < target.at[i].n_axes; k++) {
-            box.size[k] = x->size[target.at[i].axis[k]];
-            box.dst_stride[k] = box.src_stride[k] = target.at[i].stride[k];
-            box.n++;
-        }
-        for (size_t p = 0; p < b.n; p++) {
-            for (size_t q = 0; q < a.n; q++) {
-                step s;
-                if (joins(&target.at[i], &b.at[p], &a.at[q]) &&
-                    build_term(x, &target.at[i], &b.at[p], &a.at[q], src, &box, &s)) {
-                    rank = s.t.rank;
-                    vec_push(g->cx->arena, &steps, s);
-                }
-            }
-        }
-        box.n_steps = (unsigned)steps.n;
-        box.steps = steps.at;
-        if (piece_elems(&box) == 0) {
-            continue;
-        }
-        /* One query head for each group is a dim of size 1, which composing would take
-         * for the dim of the same stride that it stands in. */
-        piece_canonical_with(&box, steps.at);
-        if (!piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n, &pieces,
-                           1 << 20)) {
-            diag_report(g->cx->diags, SEV_ERROR, "too-many-terms", x->u->at,
-                        "%s takes more terms than one pass can add", t->name);
-            g->worst = RT_MISMATCH;
-            return;
-        }
+    bool good = true;
+    for (size_t i = 0; good && i < p.target.n; i++) {
+        good = add_atom(g, x, &p, &p.target.at[i], t, &pieces);
     }
     t->pieces = pieces;
     t->alias_of = -1;
     t->class_of = LOSSY;
-    job_merge_line line = {.target = t->name,
-                           .rule = x->u->name,
-                           .n_factors = x->n_factors,
-                           .scale = x->scale,
-                           .rank = rank,
-                           .tensor = SIZE_MAX};
-    for (size_t f = 0; f < x->n_factors; f++) {
-        line.factors[f] = x->factor_name[f];
+    if (good && x->u->norm != NULL) {
+        good = add_norm(g, x, &p.target, t);
     }
-    vec_push(g->cx->arena, &g->acc->lines, line);
-}
-
-void replace_tensor(merger *g, const attempt *x, plan_tensor *t)
-{
-    t->pieces = x->factor[0]->pieces;
-    t->class_of = LOSSY;
-    t->alias_of = -1;
-    job_merge_line line = {.target = t->name,
-                           .rule = x->u->name,
-                           .n_factors = 1,
-                           .scale = 1,
-                           .tensor = SIZE_MAX,
-                           .factors = {x->factor_name[0]}};
-    vec_push(g->cx->arena, &g->acc->lines, line);
+    if (!good) {
+        diag_report(g->cx->diags, SEV_ERROR, "too-many-terms", x->u->at,
+                    "%s takes more terms than one pass can add", t->name);
+        g->worst = RT_MISMATCH;
+        return;
+    }
+    add_merge_line(g, x, t, p.rank);
 }

@@ -7,42 +7,79 @@
 
 enum { MAX_FACTORS = 4, MAX_CASES = 6 };
 
+/* A pair of tensors of which one may be left out (the head and the embedding). */
+typedef struct tied_pair {
+    const map_tie *tie;
+    size_t at[2];           /* in the merged stage: the tensor, what it is tied to */
+    bool was_absent;        /* the first was made for the merge, from the second */
+    bool same_change;       /* both were changed alike */
+    const piece *before[2]; /* their pieces before the merge */
+} tied_pair;
+
 typedef struct merger {
     context *cx;
-    const mapping *m, *family;
-    unsigned family_side;
-    const uint32_t *family_choices;
-    const stage *base, *adapter;
+    const mapping *m;
+    plan *plan;
+    values *family; /* of the base's family, or NULL */
+    const stage *base, *adapter; /* the adapter under the names of the rules */
+    const stage *raw;            /* the adapter under its own */
     values *v;
     stage *out;
     merge_account *acc;
-    bool *used; /* by adapter tensor */
+    size_t *used;       /* by adapter tensor: number of its update + 1, or 0 */
+    unsigned char *map; /* by tensor of `out`: its arrow + 1, or 0: not asked yet */
+    VEC(tied_pair) ties;
+    double weight; /* of the whole adapter */
     rt_status worst;
 } merger;
 
 typedef struct attempt {
     const map_update *u;
-    size_t base_at;              /* index in the base stage */
+    size_t target_at;            /* index in the merged stage */
     const map_dims *target_dims; /* in the order in which the base stores them */
     int64_t *numbers;
     const char **words;
+    size_t factor_at[MAX_FACTORS]; /* index in the adapter's stage */
     const char *factor_name[MAX_FACTORS];
     const plan_tensor *factor[MAX_FACTORS];
     const map_tensor *factor_as[MAX_FACTORS];
-    size_t n_factors;
+    size_t n_factors; /* that are multiplied */
+    size_t n_tensors; /* the magnitudes of `norm =` stand behind the factors */
     double scale;
     bool *part_on;
     int64_t *size;
 } attempt;
 
+typedef enum fit { FITS, MISFIT, FIT_FAILED } fit;
 /* Solve the sizes that the shapes tell, and which guarded parts are there: as the
- * config says; where it is silent, the one choice that the shapes allow.  False:
+ * config says; where it is silent, the one choice that the shapes allow.  FIT_FAILED:
  * reported. */
-bool settle_parts(merger *g, attempt *x, const plan_tensor *target);
+fit settle_parts(merger *g, attempt *x);
+/* Say that the factors fit no base tensor, with all shapes and sizes. */
+void report_misfit(merger *g, const attempt *x);
 
 /* Rewrite the base tensor as its atoms, those that the term reaches with a step. */
 void add_terms(merger *g, const attempt *x, plan_tensor *t);
-/* `:=`: the base tensor's elements come from the adapter. */
+/* `:=`: the base tensor's elements come from the adapter: all, or some rows. */
 void replace_tensor(merger *g, const attempt *x, plan_tensor *t);
+void replace_rows(merger *g, const attempt *x, plan_tensor *t);
+void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t rank);
+
+/* ---- merge_names.c ------------------------------------------------------------- */
+/* The adapter under the names that the rules know; two tensors of one name must be
+ * equal. */
+stage *read_spellings(merger *g, const stage *adapter);
+/* Bind the choices of the merge file, so that most factors find their base. */
+void bind_merge_choices(merger *g);
+
+/* ---- family_facts.c: what the base's family says about its tensors -------------- */
+/* How the family stores a tensor: its arrow; ARROW_NONE when it is no linear map. */
+arrow_kind stored_arrow(merger *g, size_t out_at);
+/* Make the tensors that are left out because they are tied. */
+void open_ties(merger *g);
+/* Decide what is still tied; changes of the base's config go to the account. */
+void close_ties(merger *g);
+/* Replaced tensors of another size: what else must have it, and the config's field. */
+void settle_resized(merger *g);
 
 #endif

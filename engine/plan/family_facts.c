@@ -1,0 +1,280 @@
+/* plan/family_facts.c -- what the family of a merge's base knows: how maps are stored,
+ * what is tied, which sizes a replaced tensor changes. */
+#include <string.h>
+
+#include "config/eval.h"
+#include "config/fields.h"
+#include "mapping/names.h"
+#include "plan/update.h"
+
+/* The rule's tensor that stands for this name on the family's side, or NULL. */
+static const map_tensor *tensor_of(merger *g, const char *name)
+{
+    const values *fv = g->family;
+    for (size_t r = 0; r < fv->m->rules.n; r++) {
+        const map_rule *rule = &fv->m->rules.at[r];
+        int64_t *numbers = NEW_N(g->cx->arena, int64_t, rule->captures.n + 1);
+        const char **words = NEW_N(g->cx->arena, const char *, rule->captures.n + 1);
+        for (size_t i = 0; i < rule->tensors[fv->side].n; i++) {
+            const map_tensor *as = &rule->tensors[fv->side].at[i];
+            if (name_match(g->cx->arena, fv->m, &as->name, fv->choice,
+                           rule->captures.at, name, numbers, words)) {
+                return as;
+            }
+        }
+    }
+    return NULL;
+}
+
+arrow_kind stored_arrow(merger *g, size_t out_at)
+{
+    if (g->map[out_at] == 0) {
+        const map_tensor *as = tensor_of(g, g->out->tensors.at[out_at].name);
+        /* What `rest` takes is of a shape that this family does not tell. */
+        const bool is_rest = as == NULL && g->family->m->rest &&
+                             g->out->tensors.at[out_at].rank == 2;
+        const arrow_kind arrow = as != NULL ? as->dims->arrow
+                                 : is_rest  ? ARROW_OUT_IN
+                                            : ARROW_NONE;
+        g->map[out_at] = (unsigned char)(1 + (unsigned)arrow);
+    }
+    return (arrow_kind)(g->map[out_at] - 1);
+}
+
+/* ---- ties ---------------------------------------------------------------------- */
+
+static const char *name_of_rule(merger *g, const char *rule)
+{
+    const values *fv = g->family;
+    for (size_t r = 0; r < fv->m->rules.n; r++) {
+        const map_rule *x = &fv->m->rules.at[r];
+        if (strcmp(x->name, rule) == 0 && x->captures.n == 0 &&
+            x->tensors[fv->side].n > 0) {
+            return name_fill(g->cx->arena, fv->m, &x->tensors[fv->side].at[0].name,
+                             fv->choice, NULL, NULL);
+        }
+    }
+    return NULL;
+}
+
+static bool is_tied(merger *g, const map_tie *tie)
+{
+    if (tie->side != g->family->side || tie->by == NULL) {
+        return false;
+    }
+    const value *flag = values_eval(g->cx, g->family, tie->by, NULL, NULL);
+    return flag != NULL && value_truth(flag);
+}
+
+void open_ties(merger *g)
+{
+    for (size_t i = 0; g->family != NULL && i < g->family->m->ties.n; i++) {
+        const map_tie *tie = &g->family->m->ties.at[i];
+        const char *head = name_of_rule(g, tie->rule), *to = name_of_rule(g, tie->to);
+        uint64_t at[2];
+        if (!is_tied(g, tie) || head == NULL || to == NULL ||
+            !strmap_get(g->out->by_name, to, &at[1])) {
+            continue;
+        }
+        tied_pair pair = {.tie = tie};
+        if (!strmap_get(g->out->by_name, head, &at[0])) {
+            plan_tensor t = g->out->tensors.at[at[1]];
+            t.name = head;
+            at[0] = g->out->tensors.n;
+            strmap_add(g->out->by_name, head, at[0]);
+            vec_push(g->cx->arena, &g->out->tensors, t);
+            pair.was_absent = true;
+        }
+        for (unsigned k = 0; k < 2; k++) {
+            pair.at[k] = (size_t)at[k];
+            pair.before[k] = g->out->tensors.at[at[k]].pieces.at;
+        }
+        vec_push(g->cx->arena, &g->ties, pair);
+    }
+}
+
+static void change_config(merger *g, const char *path, const value *to)
+{
+    vec_push(g->cx->arena, &g->acc->changes, ((config_change){path, to}));
+}
+
+static void untie(merger *g, const tied_pair *pair)
+{
+    unsigned side = 0;
+    const char *path = NULL;
+    const char *head = g->out->tensors.at[pair->at[0]].name;
+    const char *to = g->out->tensors.at[pair->at[1]].name;
+    if (!field_of_expr(g->family, g->cx->arena, pair->tie->by, &side, &path)) {
+        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "cannot-untie", pair->tie->at,
+                               "the adapter changes one of %s and %s, which are tied",
+                               head, to);
+        diag_help(dg, "this layout cannot store the two apart");
+        g->worst = RT_MISMATCH;
+        return;
+    }
+    change_config(g, path, value_bool(g->cx->arena, false));
+    vec_push(g->cx->arena, &g->acc->notes,
+             arena_printf(g->cx->arena,
+                          "%s and %s are no longer tied: the adapter changes them "
+                          "differently",
+                          head, to));
+}
+
+static bool same_shape(const plan_tensor *x, const plan_tensor *y)
+{
+    return x->rank == y->rank &&
+           memcmp(x->shape, y->shape, x->rank * sizeof *x->shape) == 0;
+}
+
+void close_ties(merger *g)
+{
+    for (size_t i = g->ties.n; i-- > 0;) {
+        const tied_pair *pair = &g->ties.at[i];
+        const plan_tensor *x = &g->out->tensors.at[pair->at[0]];
+        const plan_tensor *y = &g->out->tensors.at[pair->at[1]];
+        const bool head_changed = x->pieces.at != pair->before[0];
+        const bool other_changed = y->pieces.at != pair->before[1];
+        const bool follows = !head_changed && !same_shape(x, y);
+        const bool tied =
+            pair->same_change || follows || (!head_changed && !other_changed);
+        if (!tied) {
+            untie(g, pair);
+        } else if (pair->was_absent) {
+            for (size_t k = pair->at[0]; k + 1 < g->out->tensors.n; k++) {
+                g->out->tensors.at[k] = g->out->tensors.at[k + 1];
+            }
+            g->out->tensors.n--;
+        }
+    }
+    g->out->by_name = strmap_new(g->cx->arena);
+    for (size_t i = 0; i < g->out->tensors.n; i++) {
+        strmap_add(g->out->by_name, g->out->tensors.at[i].name, i);
+    }
+}
+
+/* ---- sizes --------------------------------------------------------------------- */
+
+typedef struct resizing {
+    merger *g;
+    int64_t *to;       /* by axis of the family; SIZE_UNKNOWN: as before */
+    const char **from; /* by axis: the tensor that tells it */
+} resizing;
+
+static void report_resize(merger *g, const plan_tensor *t, unsigned k, int64_t size,
+                          const char *why)
+{
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "resize", NOWHERE,
+                           "the adapter changes the size of the base: dimension %u of "
+                           "%s is %llu, not %lld",
+                           k, t->name, (unsigned long long)t->shape[k],
+                           (long long)size);
+    diag_help(dg, "%s", why);
+    g->worst = RT_MISMATCH;
+}
+
+/* The axis that a dim is, alone, or NO_AXIS. */
+static uint32_t plain_axis(const map_dim *d)
+{
+    while (d->kind == DIM_PRODUCT && d->kids.n == 1) {
+        d = d->kids.at[0];
+    }
+    return d->kind == DIM_AXIS ? d->axis : NO_AXIS;
+}
+
+static void learn_sizes(resizing *rs, const plan_tensor *t, const plan_tensor *was)
+{
+    merger *g = rs->g;
+    const map_tensor *as = g->family == NULL ? NULL : tensor_of(g, t->name);
+    for (unsigned k = 0; k < was->rank; k++) {
+        if (t->rank == was->rank && t->shape[k] == was->shape[k]) {
+            continue;
+        }
+        const uint32_t axis = as == NULL || t->rank != was->rank || k >= as->dims->all.n
+                                  ? NO_AXIS
+                                  : plain_axis(as->dims->all.at[k]);
+        if (axis == NO_AXIS) {
+            report_resize(g, t, k, (int64_t)was->shape[k],
+                          "the base's rules do not know this size as one that stands "
+                          "alone");
+            return;
+        }
+        rs->to[axis] = (int64_t)t->shape[k];
+        rs->from[axis] = t->name;
+    }
+}
+
+/* All other tensors with a changed axis must have its new size. */
+static void check_sizes(resizing *rs, const plan_tensor *t)
+{
+    merger *g = rs->g;
+    const map_tensor *as = tensor_of(g, t->name);
+    for (unsigned k = 0; as != NULL && k < as->dims->all.n && k < t->rank; k++) {
+        const uint32_t axis = plain_axis(as->dims->all.at[k]);
+        if (axis != NO_AXIS && rs->to[axis] != SIZE_UNKNOWN &&
+            rs->to[axis] != (int64_t)t->shape[k]) {
+            report_resize(g, t, k, rs->to[axis],
+                          arena_printf(g->cx->arena,
+                                       "%s has the other size; an adapter that resizes "
+                                       "one must bring both",
+                                       rs->from[axis]));
+        }
+    }
+}
+
+static bool is_field(void *who, const expr *e)
+{
+    const merger *g = who;
+    unsigned side = 0;
+    const char *path = NULL;
+    return (e->kind == EXPR_PATH || e->kind == EXPR_INDEX) &&
+           field_of_expr(g->family, g->cx->arena, e, &side, &path) &&
+           side == g->family->side;
+}
+
+static void write_size(merger *g, uint32_t axis, int64_t size)
+{
+    unsigned side = 0;
+    const char *path = NULL;
+    evaluation ev = evaluation_of(g->cx, g->family);
+    const value *x = value_int(g->cx->arena, size);
+    const expr *read = g->family->m->axes.at[axis].read[g->family->side];
+    const expr *leaf = read == NULL ? NULL : expr_invert(&ev, read, is_field, g, &x);
+    if (leaf == NULL || !field_of_expr(g->family, g->cx->arena, leaf, &side, &path)) {
+        diag_report(g->cx->diags, SEV_ERROR, "resize", NOWHERE,
+                    "the new size %lld of axis %s cannot be written into the config",
+                    (long long)size, g->family->m->axes.at[axis].name);
+        g->worst = RT_MISMATCH;
+        return;
+    }
+    change_config(g, path, x);
+    vec_push(g->cx->arena, &g->acc->notes,
+             arena_printf(g->cx->arena, "%s is now %lld", path, (long long)size));
+}
+
+void settle_resized(merger *g)
+{
+    const size_t n_axes = g->family == NULL ? 0 : g->family->m->axes.n;
+    resizing rs = {.g = g,
+                   .to = NEW_N(g->cx->arena, int64_t, n_axes + 1),
+                   .from = NEW_N(g->cx->arena, const char *, n_axes + 1)};
+    for (size_t i = 0; i < n_axes; i++) {
+        rs.to[i] = SIZE_UNKNOWN;
+    }
+    bool any = false;
+    for (size_t i = 0; i < g->out->tensors.n; i++) {
+        const plan_tensor *t = &g->out->tensors.at[i];
+        const plan_tensor *was = stage_find(g->base, t->name);
+        if (was != NULL && !same_shape(t, was)) {
+            learn_sizes(&rs, t, was);
+            any = true;
+        }
+    }
+    for (size_t i = 0; any && g->family != NULL && i < g->out->tensors.n; i++) {
+        check_sizes(&rs, &g->out->tensors.at[i]);
+    }
+    for (uint32_t i = 0; i < n_axes; i++) {
+        if (rs.to[i] != SIZE_UNKNOWN) {
+            write_size(g, i, rs.to[i]);
+        }
+    }
+}

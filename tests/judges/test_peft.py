@@ -1,0 +1,193 @@
+"""Merging PEFT's adapters, against peft's own merge and the unmerged model's outputs."""
+
+import json
+
+import peft
+import pytest
+import torch
+import transformers
+from peft import LoraConfig
+from safetensors.torch import load_file, save_file
+
+from make_tiny import CASES, hf_state, lit_state, same
+from program import convert, merge, run
+
+TOKENS = torch.arange(24).reshape(2, 12) % 64
+
+
+def randomise(model, scale=0.1, seed=1):
+    """Adapters begin as no change; give every trained tensor something to say."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.requires_grad:
+                base = p if "magnitude" in name or "modules_to_save" in name else torch.zeros_like(p)
+                p.copy_(base + torch.randn_like(p) * scale)
+    return model
+
+
+def train(base_dir, out, seed=1, dtype=torch.float32, safe=True, **config):
+    """An adapter directory as peft writes it, with the adapted model."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(base_dir, dtype=dtype, attn_implementation="eager")
+    config.setdefault("lora_alpha", 7)
+    config.setdefault("r", 3)
+    adapted = randomise(peft.get_peft_model(model, LoraConfig(**config)), seed=seed).eval()
+    adapted.save_pretrained(out, safe_serialization=safe)
+    return adapted
+
+
+def logits(model):
+    with torch.no_grad():
+        return model(TOKENS).logits.double()
+
+
+def loaded(path, dtype=torch.float32):
+    return transformers.AutoModelForCausalLM.from_pretrained(path, dtype=dtype, attn_implementation="eager").eval()
+
+
+def near(got, want, tolerance=1e-6):
+    assert got.shape == want.shape
+    assert (got.double() - want.double()).norm() <= tolerance * want.double().norm()
+
+
+def judge(base_dir, adapter_dir, out, adapted, *more, logits_within=2e-5):
+    """The merged directory computes what the unmerged model computes."""
+    want = logits(adapted)
+    merge(base_dir, adapter_dir, out, *more)
+    got = logits(loaded(out))
+    assert (got - want).abs().max() <= logits_within * max(1.0, float(want.abs().max()))
+    return hf_state(out)
+
+
+def judge_weights(merged, adapted):
+    """Every tensor is within 1e-6 of its norm of peft's own merge, made in float64."""
+    theirs = adapted.double().merge_and_unload().state_dict()
+    for name, value in merged.items():
+        near(value, theirs[name])
+
+
+LINEAR = {
+    "attention": dict(target_modules=["q_proj", "v_proj"]),
+    "all-linear": dict(target_modules="all-linear"),
+    "regex": dict(target_modules=r".*layers\.1\.(mlp\.down|self_attn\.k)_proj"),
+    "rslora": dict(target_modules=["o_proj", "up_proj"], use_rslora=True),
+    "patterns": dict(target_modules=["q_proj", "k_proj", "gate_proj"], rank_pattern={"q_proj": 5, r"^model\.layers\.0\..*gate_proj": 2},
+                     alpha_pattern={r"layers\.1\.self_attn\.k_proj": 11, "gate_proj": 3}),
+    "layers": dict(target_modules=["q_proj"], layers_to_transform=[1]),
+    "head": dict(target_modules=["lm_head", "q_proj"]),
+    "dora": dict(target_modules=["q_proj", "v_proj", "down_proj"], use_dora=True),
+}
+
+
+@pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "bin"])
+@pytest.mark.parametrize("kind", LINEAR)
+def test_linear(kind, safe, models, tmp_path):
+    adapted = train(models("llama-mha"), tmp_path / "a", safe=safe, **LINEAR[kind])
+    merged = judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted)
+    judge_weights(merged, adapted)
+
+
+@pytest.mark.parametrize("bias", ["lora_only", "all", "lora_bias"])
+def test_biases(bias, models, tmp_path):
+    how = dict(lora_bias=True) if bias == "lora_bias" else dict(bias=bias)
+    adapted = train(models("llama-biases"), tmp_path / "a", target_modules=["q_proj", "down_proj"], **how)
+    merged = judge(models("llama-biases"), tmp_path / "a", tmp_path / "out", adapted)
+    judge_weights(merged, adapted)
+
+
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+def test_embedding(dora, models, tmp_path):
+    adapted = train(models("llama-mha"), tmp_path / "a", target_modules=["embed_tokens", "k_proj"], use_dora=dora)
+    merged = judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted)
+    judge_weights(merged, adapted)
+
+
+def test_fused_projection(models, tmp_path):
+    adapted = train(models("phi3"), tmp_path / "a", target_modules=["qkv_proj", "gate_up_proj"])
+    merged = judge(models("phi3"), tmp_path / "a", tmp_path / "out", adapted, "--dtype", "float32")
+    judge_weights(merged, adapted)
+
+
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+def test_conv1d_without_a_family(dora, tmp_path):
+    """GPT-2: no rules know it; its Conv1D is stored the other way round, and c_proj is square."""
+    torch.manual_seed(3)
+    config = transformers.GPT2Config(n_layer=2, n_embd=24, n_head=4, vocab_size=64, n_positions=32)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "base")
+    adapted = train(tmp_path / "base", tmp_path / "a", target_modules=["c_attn", "c_proj", "c_fc"], use_dora=dora,
+                    fan_in_fan_out=True)
+    merged = judge(tmp_path / "base", tmp_path / "a", tmp_path / "out", adapted)
+    judge_weights({k: v for k, v in merged.items() if "h.0" in k}, adapted)
+
+
+@pytest.mark.parametrize("touched", ["head", "embedding", "both", "saved", "nothing"])
+def test_tied(touched, models, tmp_path):
+    """The forward pass of the unmerged model decides; peft's own merge writes through the tie."""
+    how = {"head": dict(target_modules=["lm_head"]), "embedding": dict(target_modules=["embed_tokens"]),
+           "both": dict(target_modules=["embed_tokens", "lm_head"]),
+           "saved": dict(target_modules=["q_proj"], modules_to_save=["embed_tokens"]),
+           "nothing": dict(target_modules=["q_proj"])}[touched]
+    adapted = train(models("llama-tied"), tmp_path / "a", **how)
+    merged = judge(models("llama-tied"), tmp_path / "a", tmp_path / "out", adapted, "--dtype", "float32")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["tie_word_embeddings"] == (touched == "nothing") and "lm_head.weight" in merged
+
+
+def test_modules_to_save(models, tmp_path):
+    adapted = train(models("llama-mha"), tmp_path / "a", target_modules=["q_proj"], modules_to_save=["lm_head", "norm"])
+    merged = judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted)
+    judge_weights(merged, adapted)
+
+
+@pytest.mark.parametrize("name", ["llama-mha", "llama-tied"])
+def test_trained_tokens(name, models, tmp_path):
+    adapted = train(models(name), tmp_path / "a", target_modules=["q_proj"], trainable_token_indices=[3, 0, 17])
+    merged = judge(models(name), tmp_path / "a", tmp_path / "out", adapted, "--dtype", "float32")
+    before = hf_state(models(name))["model.embed_tokens.weight"]
+    changed = (merged["model.embed_tokens.weight"] != before).any(dim=1).nonzero().flatten().tolist()
+    assert changed == [0, 3, 17]
+    if name == "llama-tied":
+        assert torch.equal(merged["lm_head.weight"], merged["model.embed_tokens.weight"])
+
+
+@pytest.mark.parametrize("n", [70, 60], ids=["more", "fewer"])
+def test_resized_vocabulary(n, models, tmp_path):
+    model = loaded(models("llama-mha"))
+    model.resize_token_embeddings(n)
+    adapted = randomise(peft.get_peft_model(model, LoraConfig(
+        r=3, lora_alpha=7, target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head"]))).eval()
+    adapted.save_pretrained(tmp_path / "a")
+    judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted) if n > 64 else None
+    merge(models("llama-mha"), tmp_path / "a", tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "config.json").read_text())["vocab_size"] == n
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_rounded_once(dtype, models, tmp_path):
+    name = {torch.bfloat16: "llama-tied", torch.float16: "llama-head"}[dtype]
+    train(models(name), tmp_path / "a", target_modules=["q_proj", "down_proj"])
+    before, factors = hf_state(models(name)), load_file(tmp_path / "a" / "adapter_model.safetensors")
+    merged = hf_state(merge(models(name), tmp_path / "a", tmp_path / "out"))
+    for key, value in merged.items():
+        a = factors.get(f"base_model.model.{key.removesuffix('.weight')}.lora_A.weight")
+        assert value.dtype == dtype
+        if a is None:
+            assert torch.equal(value, before[key])
+            continue
+        b = factors[f"base_model.model.{key.removesuffix('.weight')}.lora_B.weight"]
+        exact = before[key].double() + 7 / 3 * (b.double() @ a.double())
+        wrong = (value != exact.to(dtype)).float().mean()
+        assert wrong < 1e-3
+
+
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+@pytest.mark.parametrize("name", ["llama-gqa", "gpt_neox", "phi3", "llama-tied"])
+def test_merge_into_lit_is_merge_then_convert(name, dora, models, tmp_path):
+    target = {"gpt_neox": ["query_key_value", "dense"], "phi3": ["qkv_proj", "gate_up_proj"]}.get(name, ["q_proj", "k_proj", "o_proj"])
+    train(models(name), tmp_path / "a", target_modules=target, use_dora=dora)
+    lit = convert(models(name), tmp_path / "lit", "lit")
+    one = merge(models(name), tmp_path / "a", tmp_path / "one", "--to", "lit")
+    two = merge(lit, tmp_path / "a", tmp_path / "two")
+    three = convert(merge(models(name), tmp_path / "a", tmp_path / "hf"), tmp_path / "three", "lit")
+    same(lit_state(one), lit_state(three))
+    same(lit_state(two), lit_state(three))
