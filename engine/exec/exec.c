@@ -96,7 +96,7 @@ static bool keep_sums(run *r, tensor_job *job, uint64_t tile, const measure *m)
     return ok;
 }
 
-static bool is_cancelled(const run *r)
+bool run_is_cancelled(const run *r)
 {
     return r->opt->cancel != NULL && *r->opt->cancel != 0;
 }
@@ -105,7 +105,7 @@ static bool do_tile(void *shared, unsigned worker_index, size_t i)
 {
     run *r = shared;
     worker *w = &r->workers[worker_index];
-    if (is_cancelled(r)) {
+    if (run_is_cancelled(r)) {
         atomic_store(&r->was_cancelled, true);
         return false;
     }
@@ -180,7 +180,7 @@ static rt_status finish(context *cx, run *r, bool ran_all)
         tell_progress(r);
     }
     /* Asked once more: whoever interrupts the very end wants no output either. */
-    if (atomic_load(&r->was_cancelled) || !ran_all || is_cancelled(r)) {
+    if (atomic_load(&r->was_cancelled) || !ran_all || run_is_cancelled(r)) {
         diag_report(cx->diags, SEV_ERROR, "cancelled", NOWHERE,
                     "stopped before everything was written");
         return RT_FILE;

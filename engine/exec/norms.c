@@ -1,7 +1,7 @@
-/* exec/norms.c -- gains of norms: before the tiles run, each sum is made once, a tile at
- * a time in the order of its elements, and the squares of what shares a magnitude are
- * added up in f64.  That order is the layout's in which the adapter was added, so the
- * gains do not depend on the layout that is written, on tiles or on threads. */
+/* exec/norms.c -- gains of norms: before the tiles run, each sum is made once, a tile
+ * at a time in the order of its elements, and the squares of what shares a magnitude
+ * are added up in f64.  That order is the layout's in which the adapter was added, so
+ * the gains do not depend on the layout that is written, on tiles or on threads. */
 #include <math.h>
 
 #include "base/file.h"
@@ -74,14 +74,15 @@ static int make_gains(worker *w, norm_job *n, const plan_norm *norm)
         const int64_t count =
             norm->n - at < DENSE_ELEMS ? norm->n - at : (int64_t)DENSE_ELEMS;
         const strided s = {.n = 1, .size = {count}, .dst = {1}, .src = {1}};
-        const int errnum = gather(&from, &s, m->offset + (uint64_t)at * from.elem_bytes,
-                                  w->native);
+        const int errnum =
+            gather(&from, &s, m->offset + (uint64_t)at * from.elem_bytes, w->native);
         if (errnum != 0) {
             return errnum;
         }
         for (int64_t i = 0; i < count; i++) {
             double magnitude;
-            cast_to_f64(&magnitude, w->native + (uint64_t)i * from.elem_bytes, m->dt, 1);
+            cast_to_f64(&magnitude, w->native + (uint64_t)i * from.elem_bytes, m->dt,
+                        1);
             const double size = sqrt(n->sum_sq[at + i]);
             n->gain[at + i] = size > 0 || isnan(size) ? (float)(magnitude / size) : 0;
         }
@@ -97,8 +98,8 @@ static bool do_norm(void *shared, unsigned worker_index, size_t i)
     place p = {.by = &n->by};
     failure f = {.tile = i, .job = &n->job};
     for (uint64_t lo = 0; lo < n->job.n_elems && f.errnum == 0; lo += NORM_ELEMS) {
-        if (r->opt->cancel != NULL && *r->opt->cancel != 0) {
-            atomic_store(&r->is_cancelled, true);
+        if (run_is_cancelled(r)) {
+            atomic_store(&r->was_cancelled, true);
             return false;
         }
         const uint64_t left = n->job.n_elems - lo;

@@ -30,8 +30,9 @@ static rt_status check_step(context *cx, const plan *p, const plan_tensor *t,
 {
     if (s->kind == STEP_NORM) {
         const dtype m = p->sources.at[p->norms.at[s->t.b]->magnitude].t->dt;
-        return cast_can_read(m) ? RT_OK
-                                : refuse(cx, t, "its norms are no floating-point tensor");
+        return cast_can_read(m)
+                   ? RT_OK
+                   : refuse(cx, t, "its norms are no floating-point tensor");
     }
     if (s->kind != STEP_TERM) {
         return RT_OK;

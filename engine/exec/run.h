@@ -50,11 +50,11 @@ typedef struct tensor_job {
 } tensor_job;
 
 typedef struct norm_job { /* of one plan norm: its gains, made before the tiles */
-    plan_tensor sum; /* f32, or f64 for a base of f64 */
-    piece by;        /* as in plan_norm, in canonical form */
-    tensor_job job;  /* of the sum, which no file gets */
-    double *sum_sq; /* by element of the magnitudes */
-    float *gain;    /* m / |v|; 0 where v is 0 */
+    plan_tensor sum;      /* f32, or f64 for a base of f64 */
+    piece by;             /* as in plan_norm, in canonical form */
+    tensor_job job;       /* of the sum, which no file gets */
+    double *sum_sq;       /* by element of the magnitudes */
+    float *gain;          /* m / |v|; 0 where v is 0 */
 } norm_job;
 
 typedef struct failure { /* of the first tile, in order, that failed */
@@ -120,6 +120,7 @@ RT_NODISCARD rt_status norms_prepare(context *cx, run *r);
 bool norms_make(run *r);
 /* Keep the first failure, in the order of tiles; false. */
 bool run_fail(run *r, failure f);
+bool run_is_cancelled(const run *r);
 
 /* ---- terms ---------------------------------------------------------------------- */
 

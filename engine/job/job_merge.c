@@ -65,8 +65,9 @@ static value *adapter_config(builder *b, const value *found)
     return all;
 }
 
-/* The family of the base, if one is known: it tells which tensors are linear maps, which
- * way round they are stored, and what is tied.  Without one a merge goes by shapes. */
+/* The family of the base, if one is known: it tells which tensors are linear maps,
+ * which way round they are stored, and what is tied.  Without one a merge goes by
+ * shapes. */
 static rt_status family_values(builder *b, values **out)
 {
     const mapping *family = NULL;
@@ -89,7 +90,8 @@ static rt_status family_values(builder *b, values **out)
     return RT_OK;
 }
 
-/* The base's config as the adapter leaves it: sizes of replaced tensors, broken ties. */
+/* The base's config as the adapter leaves it: sizes of replaced tensors, broken ties.
+ */
 static void change_config(builder *b, const merge_account *acc)
 {
     if (acc->changes.n == 0 || b->config == NULL) {
@@ -173,8 +175,8 @@ static rt_status find_merge(builder *b, const char *file, const mapping **m)
     if (names->tensors.n > 0) {
         diag_note(dg, "the first is %s", names->tensors.at[0].name);
     }
-    diag_help(dg,
-              "name the rules with --rules; an adapter holds lora_A and lora_B tensors");
+    diag_help(
+        dg, "name the rules with --rules; an adapter holds lora_A and lora_B tensors");
     return RT_MISMATCH;
 }
 

@@ -187,9 +187,8 @@ static rt_status find_layout(builder *b)
         const found_config *own = config_of(&b->configs, b->layout);
         other = usual_target(&b->ev, b->layout);
         if (own != NULL ||
-            (other != NULL &&
-             detect_family(&quiet, &b->ev, b->at, b->layout, other, NULL, &family,
-                           &because) == RT_OK)) {
+            (other != NULL && detect_family(&quiet, &b->ev, b->at, b->layout, other,
+                                            NULL, &family, &because) == RT_OK)) {
             return RT_OK;
         }
     }

@@ -254,14 +254,15 @@ static bool same_factors(check *ck, const map_update *x, const map_update *y)
     return a == NULL && b == NULL && (x->norm == NULL) == (y->norm == NULL);
 }
 
-/* Two updates that never meet, as far as can be told here: one leaves the other's target
- * out, or they run over maps with and without batch dims or of other names, or only one
- * of them fits.  The plan counts what takes each factor. */
+/* Two updates that never meet, as far as can be told here: one leaves the other's
+ * target out, or they run over maps with and without batch dims or of other names, or
+ * only one of them fits.  The plan counts what takes each factor. */
 static bool updates_apart(check *ck, const map_update *x, const map_update *y)
 {
     return is_excepted(ck, x, y) || is_excepted(ck, y, x) ||
            (x->each != NULL && y->each != NULL &&
-            (x->each_dims->n_batch != y->each_dims->n_batch || strcmp(name_show(ck->a, ck->m, x->each),
+            (x->each_dims->n_batch != y->each_dims->n_batch ||
+             strcmp(name_show(ck->a, ck->m, x->each),
                     name_show(ck->a, ck->m, y->each)) != 0 ||
              same_factors(ck, x, y)));
 }

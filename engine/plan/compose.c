@@ -16,9 +16,9 @@ enum { MAX_TERMS = 6 }; /* of one piece, norms included */
  * the strides of what it drags along (`far`: the other side; terms of the inner piece).
  */
 typedef struct digit {
-    int64_t lo, n;      /* interval lo .. lo + n of this digit */
-    int64_t mid;        /* stride in the middle tensor */
-    int64_t far;        /* stride on the other side */
+    int64_t lo, n;                      /* interval lo .. lo + n of this digit */
+    int64_t mid;                        /* stride in the middle tensor */
+    int64_t far;                        /* stride on the other side */
     int64_t b[MAX_TERMS], a[MAX_TERMS]; /* strides of the terms' operands */
 } digit;
 

@@ -163,11 +163,11 @@ typedef struct resizing {
 static void report_resize(merger *g, const plan_tensor *t, unsigned k, int64_t size,
                           const char *why)
 {
-    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "resize", NOWHERE,
-                           "the adapter changes the size of the base: dimension %u of "
-                           "%s is %llu, not %lld",
-                           k, t->name, (unsigned long long)t->shape[k],
-                           (long long)size);
+    diag *dg =
+        diag_report(g->cx->diags, SEV_ERROR, "resize", NOWHERE,
+                    "the adapter changes the size of the base: dimension %u of "
+                    "%s is %llu, not %lld",
+                    k, t->name, (unsigned long long)t->shape[k], (long long)size);
     diag_help(dg, "%s", why);
     g->worst = RT_MISMATCH;
 }

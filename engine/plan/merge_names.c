@@ -80,8 +80,8 @@ stage *read_spellings(merger *g, const stage *adapter)
         const map_spelling *s = &g->m->spellings.at[i];
         if (n_read[i] > 0) {
             vec_push(g->cx->arena, &g->acc->notes,
-                     arena_printf(g->cx->arena, "%zu names of the adapter are read as %s",
-                                  n_read[i],
+                     arena_printf(g->cx->arena,
+                                  "%zu names of the adapter are read as %s", n_read[i],
                                   name_show(g->cx->arena, g->m, &s->names.at[0])));
         }
     }
@@ -96,8 +96,8 @@ static bool finds_base(merger *g, const map_update *u, const map_tensor *as,
 {
     int64_t *numbers = NEW_N(g->cx->arena, int64_t, u->captures.n + 1);
     const char **words = NEW_N(g->cx->arena, const char *, u->captures.n + 1);
-    if (!name_match(g->cx->arena, g->m, &as->name, g->v->choice, u->captures.at,
-                    name, numbers, words)) {
+    if (!name_match(g->cx->arena, g->m, &as->name, g->v->choice, u->captures.at, name,
+                    numbers, words)) {
         return false;
     }
     const map_name *named = u->each != NULL ? u->each : &u->target.name;

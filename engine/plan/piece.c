@@ -57,7 +57,7 @@ static bool can_fuse(const piece *p, const step *steps, unsigned o, unsigned i)
     for (unsigned s = 0; s < p->n_steps; s++) {
         const term *t = &steps[s].t;
         if (steps[s].kind != STEP_AFFINE && (t->b_stride[o] != n * t->b_stride[i] ||
-                                           t->a_stride[o] != n * t->a_stride[i])) {
+                                             t->a_stride[o] != n * t->a_stride[i])) {
             return false;
         }
     }

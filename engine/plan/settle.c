@@ -133,12 +133,11 @@ static bool set_locals(merger *g, const attempt *x)
         const char *why = NULL;
         const value *n = values_eval(g->cx, g->v, x->u->locals.at[i].size, &b, &why);
         if (n == NULL || n->kind != V_INT) {
-            diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-rank",
-                                   x->u->locals.at[i].at,
-                                   "the config does not tell the size '%s' of %s%s%s",
-                                   g->m->axes.at[x->u->locals.at[i].axis].name,
-                                   x->factor_name[0], why != NULL ? ": " : "",
-                                   why != NULL ? why : "");
+            diag *dg = diag_report(
+                g->cx->diags, SEV_ERROR, "no-rank", x->u->locals.at[i].at,
+                "the config does not tell the size '%s' of %s%s%s",
+                g->m->axes.at[x->u->locals.at[i].axis].name, x->factor_name[0],
+                why != NULL ? ": " : "", why != NULL ? why : "");
             diag_help(dg, "give the field with --set");
             return false;
         }
@@ -153,11 +152,11 @@ static void note_locals(merger *g, const attempt *x, diag *dg)
     for (size_t i = 0; i < x->u->locals.n; i++) {
         buf text = {.arena = g->cx->arena};
         expr_print(&text, x->u->locals.at[i].size);
-        diag_note(dg, "%s = %s = %s", g->m->axes.at[x->u->locals.at[i].axis].name,
-                  buf_str(&text),
-                  value_show(g->cx->arena, values_eval(g->cx, g->v,
-                                                       x->u->locals.at[i].size, &b,
-                                                       NULL)));
+        diag_note(
+            dg, "%s = %s = %s", g->m->axes.at[x->u->locals.at[i].axis].name,
+            buf_str(&text),
+            value_show(g->cx->arena,
+                       values_eval(g->cx, g->v, x->u->locals.at[i].size, &b, NULL)));
     }
 }
 

@@ -165,6 +165,15 @@ static bool is_excepted(merger *g, const map_update *u, const char *name)
     return false;
 }
 
+static void mark_used(merger *g, const attempt *x)
+{
+    for (size_t i = 0; i < x->n_tensors; i++) {
+        if (x->factor_at[i] != SIZE_MAX) {
+            g->used[x->factor_at[i]] = 1;
+        }
+    }
+}
+
 /* ---- matching ------------------------------------------------------------------ */
 
 static void match_one(matching *mt, const map_update *u, size_t at)
@@ -202,12 +211,16 @@ static void match_one(matching *mt, const map_update *u, size_t at)
         vec_push(g->cx->arena, &mt->halves, x);
         return;
     }
-    const fit f = u->target.dims->any ? FITS : settle_stored(g, &x, stored);
+    fit f = scale_of(g, &x) ? FITS : FIT_FAILED;
+    if (f == FITS && !u->target.dims->any) {
+        f = settle_stored(g, &x, stored);
+    }
     if (f == FITS) {
         vec_push(g->cx->arena, &mt->fits, x);
     } else if (f == MISFIT) {
         vec_push(g->cx->arena, &mt->misfits, x);
     } else {
+        mark_used(g, &x);
         g->worst = RT_MISMATCH;
     }
 }
@@ -226,11 +239,11 @@ static bool uses(const attempt *x, const attempt *y)
 
 static void report_two_ways(merger *g, const attempt *x, const attempt *y)
 {
-    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-twice", x->u->at,
-                           "%s fits two ways: %s by '%s' and %s by '%s'",
-                           x->factor_name[0], g->out->tensors.at[x->target_at].name,
-                           x->u->name, g->out->tensors.at[y->target_at].name,
-                           y->u->name);
+    diag *dg =
+        diag_report(g->cx->diags, SEV_ERROR, "adapter-twice", x->u->at,
+                    "%s fits two ways: %s by '%s' and %s by '%s'", x->factor_name[0],
+                    g->out->tensors.at[x->target_at].name, x->u->name,
+                    g->out->tensors.at[y->target_at].name, y->u->name);
     diag_label(dg, y->u->at, "the other way");
     buf text = {.arena = g->cx->arena};
     for (size_t i = 0; i < x->u->guards.n; i++) {
@@ -267,15 +280,6 @@ static void report_half(merger *g, const attempt *x)
     g->worst = RT_MISMATCH;
 }
 
-static void mark_used(merger *g, const attempt *x)
-{
-    for (size_t i = 0; i < x->n_tensors; i++) {
-        if (x->factor_at[i] != SIZE_MAX) {
-            g->used[x->factor_at[i]] = 1;
-        }
-    }
-}
-
 static void apply_fits(matching *mt)
 {
     merger *g = mt->g;
@@ -293,9 +297,7 @@ static void apply_fits(matching *mt)
         }
         mark_used(g, x);
         plan_tensor *t = &g->out->tensors.at[x->target_at];
-        if (!scale_of(g, x)) {
-            g->worst = RT_MISMATCH;
-        } else if (!x->u->replace) {
+        if (!x->u->replace) {
             add_terms(g, x, t);
         } else if (x->u->rows != NULL) {
             replace_rows(g, x, t);

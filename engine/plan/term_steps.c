@@ -138,8 +138,8 @@ static bool build_norm(merger *g, const attempt *x, const plan_tensor *t,
         return false;
     }
     plan_norm *norm = NEW(g->cx->arena, plan_norm);
-    *norm = (plan_norm){
-        .sum = *t, .magnitude = src, .n = (int64_t)x->factor[at]->n_elems};
+    *norm =
+        (plan_norm){.sum = *t, .magnitude = src, .n = (int64_t)x->factor[at]->n_elems};
     norm->by = box_of_cut(x, target);
     *s = (step){.kind = STEP_NORM, .t = {.b = (uint32_t)g->plan->norms.n}};
     s->t.a = NO_SOURCE;
@@ -164,8 +164,8 @@ static bool add_norm(merger *g, const attempt *x, const cut_list *target,
     box.n_steps = 1;
     box.steps = s;
     piece_canonical_with(&box, s);
-    const bool good = piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n,
-                                    &pieces, 1 << 20);
+    const bool good =
+        piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n, &pieces, 1 << 20);
     t->pieces = pieces;
     return good;
 }

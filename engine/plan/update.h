@@ -20,7 +20,7 @@ typedef struct merger {
     context *cx;
     const mapping *m;
     plan *plan;
-    values *family; /* of the base's family, or NULL */
+    values *family;              /* of the base's family, or NULL */
     const stage *base, *adapter; /* the adapter under the names of the rules */
     const stage *raw;            /* the adapter under its own */
     values *v;
