@@ -22,7 +22,7 @@ static rt_status merge_lines(test_run *r, values *v, bool absent, merge_account 
     if (base->tensors.n == 0 && adapter->tensors.n == 0) {
         return RT_OK; /* a test of the configs */
     }
-    return stage_merge(&r->cx, base, adapter, v, NULL, LEFT, NULL, &out, acc);
+    return stage_merge(&r->cx, &p, base, adapter, v, NULL, 1, &out, acc);
 }
 
 /* What a line calls absent no rule may take, were it there. */
