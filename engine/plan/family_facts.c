@@ -31,8 +31,8 @@ arrow_kind stored_arrow(merger *g, size_t out_at)
     if (g->map[out_at] == 0) {
         const map_tensor *as = tensor_of(g, g->out->tensors.at[out_at].name);
         /* What `rest` takes is of a shape that this family does not tell. */
-        const bool is_rest = as == NULL && g->family->m->rest &&
-                             g->out->tensors.at[out_at].rank == 2;
+        const bool is_rest =
+            as == NULL && g->family->m->rest && g->out->tensors.at[out_at].rank == 2;
         const arrow_kind arrow = as != NULL ? as->dims->arrow
                                  : is_rest  ? ARROW_OUT_IN
                                             : ARROW_NONE;
