@@ -1,5 +1,6 @@
 #include "audit/probe_atoms.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,13 @@ static const char *key_of(arena *a, const expected *e, const slow_atom *atom,
     }
     for (unsigned i = 0; i < t->n; i++) {
         buf_printf(&b, " %u", t->axis[i]);
+    }
+    /* A range may name no axis: then each of its numbers has atoms of its own. */
+    for (uint32_t c = 0; c < e->rule->captures.n; c++) {
+        const map_capture *cap = &e->rule->captures.at[c];
+        if (cap->axis == NO_AXIS && cap->hi != NULL && name_uses(&e->t->name, c)) {
+            buf_printf(&b, " {%" PRId64 "}", e->numbers[c]);
+        }
     }
     return buf_str(&b);
 }

@@ -107,6 +107,16 @@ MQA = dict(num_key_value_heads=1)
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=64)
 LLAMA3_LIT = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_seq_len=64)
+DEEPSEEK = dict(num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=4, moe_intermediate_size=20,
+                q_lora_rank=12, kv_lora_rank=10, qk_nope_head_dim=6, qk_rope_head_dim=4, v_head_dim=5,
+                first_k_dense_replace=1, n_routed_experts=8, n_shared_experts=2, n_group=4, topk_group=2,
+                num_experts_per_tok=3, routed_scaling_factor=1.5)
+DEEPSEEK_LIT = dict(n_layer=3, n_head=4, n_query_groups=4, head_size=10, moe_intermediate_size=20, n_expert=8,
+                    n_shared_expert=2, n_expert_per_token=3, n_expert_groups=4, n_topk_groups=2,
+                    n_topk_scores_per_group=2, first_k_dense_replace=1, routed_scaling_factor=1.5,
+                    norm_topk_prob=True, norm_eps=1e-6, rope_base=10000, rope_interleave=True,
+                    latent_attention=dict(q_lora_rank=12, kv_lora_rank=10, qk_nope_head_dim=6, qk_rope_head_dim=4,
+                                          v_head_dim=5))
 
 CASES = {c.name: c for c in [
     Case("llama-mha", "llama", "Llama", dict(num_attention_heads=4, rms_norm_eps=1e-5), "Llama-2-7b-hf",
@@ -160,6 +170,8 @@ CASES = {c.name: c for c in [
               rope_theta=1000000.0), "Qwen3-30B-A3B",
          dict(n_query_groups=2, head_size=6, n_expert=4, n_expert_per_token=2, moe_intermediate_size=20),
          legacy=False),
+    Case("deepseek_v3", "deepseek_v3", "DeepseekV3", DEEPSEEK, "Mixtral-8x7B-v0.1", DEEPSEEK_LIT, legacy=False,
+         judged=False),
     Case("phi", "phi", "Phi", dict(num_attention_heads=4, partial_rotary_factor=0.5), "phi-1_5",
          dict(n_head=4, n_query_groups=4)),
     Case("phi3", "phi3", "Phi3", dict(GQA), "Phi-3-mini-4k-instruct", dict(n_query_groups=2), dtype=torch.bfloat16),
