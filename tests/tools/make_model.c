@@ -281,5 +281,5 @@ int main(int argc, char **argv)
     const rt_status status = make(&m, &s, adapter, argv[first]);
     diags_print_text(m.cx.diags, stderr, false);
     arena_free(a);
-    return status;
+    return (int)status;
 }
