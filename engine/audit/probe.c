@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "audit/probe_atoms.h"
+#include "audit/probe_facts.h"
+#include "audit/probe_merge.h"
 #include "audit/probe_model.h"
-#include "audit/rule_tests.h"
 #include "audit/show.h"
 #include "plan/stage.h"
 
@@ -417,33 +418,19 @@ static void probe_sized(prober *p, const values *facts)
     }
 }
 
-static const char *facts_key(arena *a, const values *v)
-{
-    buf b = {.arena = a};
-    for (size_t i = 0; i < v->m->values.n; i++) {
-        buf_printf(&b, "%s;", value_show(a, v->fact[i]));
-    }
-    for (size_t i = 0; i < v->m->choices.n; i++) {
-        buf_printf(&b, "%u;", v->choice[i]);
-    }
-    return buf_str(&b);
-}
-
 void probe_run(context *cx, const mapping *m, probe_result *out)
 {
     *out = (probe_result){0};
     prober p = {cx, m, out, NEW_N(cx->arena, bool, m->rules.n + 1)};
-    strmap *seen = strmap_new(cx->arena);
-    if (m->is_merge || m->rules.n == 0) {
+    const facts_list facts = facts_reachable(cx, m);
+    if (m->is_merge) {
+        probe_merge(cx, m, &facts, out);
         return;
     }
-    for (size_t i = 0; i < m->tests.n; i++) {
-        const values *facts = rule_test_values(cx, m, m->tests.at[i].ast);
-        if (facts != NULL && strmap_add(seen, facts_key(cx->arena, facts), 1)) {
-            probe_sized(&p, facts);
-        }
+    for (size_t i = 0; m->rules.n > 0 && i < facts.n; i++) {
+        probe_sized(&p, facts.at[i]);
     }
-    if (strmap_count(seen) == 0) {
+    if (m->rules.n > 0 && facts.n == 0) {
         probe_sized(&p, NULL);
     }
     for (size_t r = 0; r < m->rules.n; r++) {

@@ -85,11 +85,14 @@ struct values *rule_test_values(context *cx, const mapping *m, const test_item *
 {
     test_run r = run_of(cx, m, t);
     values *v = NULL;
-    if (t->reject || r.config[r.side] == NULL ||
-        values_read(&r.cx, m, r.side, r.config[r.side], "the test", &v) != RT_OK) {
+    if (t->reject || r.config[r.side] == NULL) {
         return NULL;
     }
-    return v;
+    const rt_status status =
+        m->is_merge ? values_read_pair(&r.cx, m, r.config[LEFT], "the test",
+                                       r.config[RIGHT], "the test", &v)
+                    : values_read(&r.cx, m, r.side, r.config[r.side], "the test", &v);
+    return status == RT_OK ? v : NULL;
 }
 
 /* ---- configs both ways ------------------------------------------------------------
