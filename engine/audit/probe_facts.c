@@ -181,6 +181,9 @@ static void keep_facts(explorer *x, const values *v)
 {
     buf key = {.arena = x->cx->arena};
     for (size_t i = 0; i < x->m->values.n; i++) {
+        if (x->used[i] && x->m->values.at[i].is == NULL && v->fact[i] == NULL) {
+            return; /* undecided: such a config is refused for a real model too */
+        }
         if (x->used[i]) {
             buf_printf(&key, "%s;", value_show(x->cx->arena, v->fact[i]));
         }
@@ -252,13 +255,13 @@ static void explore(explorer *x, unsigned side)
     } else {
         add_fields(x, side);
     }
-    try_configs(x, side, none);
     for (size_t i = 0; i < x->m->tests.n; i++) {
         const values *v = rule_test_values(x->cx, x->m, x->m->tests.at[i].ast);
         if (v != NULL && (x->m->is_merge || v->side == side)) {
             try_configs(x, side, v->config);
         }
     }
+    try_configs(x, side, none); /* last: a test's config tells scales and ranks too */
 }
 
 facts_list facts_reachable(context *cx, const mapping *m)
