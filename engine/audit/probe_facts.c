@@ -22,6 +22,7 @@ typedef struct explorer {
     context *cx;
     const mapping *m;
     bool *used; /* by value: a guard hangs on it */
+    VEC(const expr *) guards;
     field_cases fields[MAX_FIELDS];
     size_t n_fields;
     strmap *seen;
@@ -54,13 +55,21 @@ static void use_expr(explorer *x, const expr *e)
     }
 }
 
+static void use_guard(explorer *x, const expr *e)
+{
+    if (e != NULL) {
+        vec_push(x->cx->arena, &x->guards, e);
+        use_expr(x, e);
+    }
+}
+
 static void use_dim(explorer *x, const map_dim *d)
 {
     for (size_t i = 0; i < d->kids.n; i++) {
         use_dim(x, d->kids.at[i]);
     }
     for (size_t i = 0; i < d->parts.n; i++) {
-        use_expr(x, d->parts.at[i].when);
+        use_guard(x, d->parts.at[i].when);
         use_dim(x, d->parts.at[i].body);
     }
 }
@@ -78,7 +87,7 @@ static void use_guards(explorer *x)
     for (size_t r = 0; r < m->rules.n; r++) {
         const map_rule *rule = &m->rules.at[r];
         for (size_t i = 0; i < rule->guards.n; i++) {
-            use_expr(x, rule->guards.at[i]);
+            use_guard(x, rule->guards.at[i]);
         }
         for (unsigned side = 0; side < 2; side++) {
             for (size_t t = 0; t < rule->tensors[side].n; t++) {
@@ -88,13 +97,13 @@ static void use_guards(explorer *x)
     }
     for (size_t k = 0; k < m->makes.n; k++) {
         for (size_t i = 0; i < m->makes.at[k].guards.n; i++) {
-            use_expr(x, m->makes.at[k].guards.at[i]);
+            use_guard(x, m->makes.at[k].guards.at[i]);
         }
     }
     for (size_t u = 0; u < m->updates.n; u++) {
         const map_update *up = &m->updates.at[u];
         for (size_t i = 0; i < up->guards.n; i++) {
-            use_expr(x, up->guards.at[i]);
+            use_guard(x, up->guards.at[i]);
         }
         use_dims(x, &up->target);
         for (size_t f = 0; f < up->factors.n; f++) {
@@ -142,12 +151,16 @@ static void add_field(void *who, const expr *path)
     explorer *x = r->x;
     arena *a = x->cx->arena;
     const char *dot = strchr(path->s, '.');
+    unsigned side = r->side;
     if (dot == NULL || strchr(dot + 1, '.') != NULL) {
         return;
     }
+    if (x->m->is_merge) { /* guards may name the fields of either config */
+        side = strncmp(path->s, "adapter.", strlen("adapter.")) == 0 ? RIGHT : LEFT;
+    }
     size_t at = 0;
     while (at < x->n_fields &&
-           (x->fields[at].side != r->side || strcmp(x->fields[at].key, dot + 1) != 0)) {
+           (x->fields[at].side != side || strcmp(x->fields[at].key, dot + 1) != 0)) {
         at++;
     }
     if (at == MAX_FIELDS) {
@@ -156,7 +169,7 @@ static void add_field(void *who, const expr *path)
     field_cases *f = &x->fields[at];
     if (at == x->n_fields) {
         x->n_fields++;
-        *f = (field_cases){.key = dot + 1, .side = r->side};
+        *f = (field_cases){.key = dot + 1, .side = side};
         add_case(f, NULL);
         add_case(f, value_bool(a, false));
         add_case(f, value_bool(a, true));
@@ -171,6 +184,10 @@ static void add_fields(explorer *x, unsigned side)
         if (x->used[i] && r.whole != NULL) {
             expr_paths(r.whole, add_field, &r);
         }
+    }
+    for (size_t i = 0; x->m->is_merge && i < x->guards.n; i++) {
+        reading r = {x, x->guards.at[i], side};
+        expr_paths(r.whole, add_field, &r);
     }
 }
 
@@ -187,6 +204,10 @@ static void keep_facts(explorer *x, const values *v)
         if (x->used[i]) {
             buf_printf(&key, "%s;", value_show(x->cx->arena, v->fact[i]));
         }
+    }
+    for (size_t i = 0; x->m->is_merge && i < x->guards.n; i++) {
+        const value *is = values_eval(x->cx, v, x->guards.at[i], NULL, NULL);
+        buf_printf(&key, "%d;", is == NULL ? -1 : value_truth(is));
     }
     for (size_t i = 0; i < x->m->choices.n; i++) {
         buf_printf(&key, "%u;", v->choice[i]);

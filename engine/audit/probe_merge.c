@@ -119,7 +119,7 @@ static bool merge_small(trial *t)
     }
     const stage *b = stage_of_inventory(&t->cx, &t->plan, base);
     const stage *x = stage_of_inventory(&t->cx, &t->plan, adapter);
-    if (stage_merge(&t->cx, b, x, t->v, NULL, LEFT, NULL, &out, &acc) != RT_OK) {
+    if (stage_merge(&t->cx, &t->plan, b, x, t->v, NULL, 1, &out, &acc) != RT_OK) {
         diag *dg = failed(t, "rule '%s' cannot be applied to the probe", t->u->name);
         note_complaints(t->caller->arena, dg, t->cx.diags);
         return false;
@@ -389,6 +389,7 @@ static bool try_one(context *cx, const map_update *u, const values *facts, uint3
 void probe_merge(context *cx, const mapping *m, const facts_list *facts,
                  probe_result *out)
 {
+    strmap *said = strmap_new(cx->arena); /* alternatives share a name */
     for (size_t k = 0; k < m->updates.n; k++) {
         const map_update *u = &m->updates.at[k];
         bool reached = false;
@@ -405,7 +406,7 @@ void probe_merge(context *cx, const mapping *m, const facts_list *facts,
                 }
             }
         }
-        if (!reached) {
+        if (!reached && strmap_add(said, u->name, 1)) {
             vec_push(cx->arena, &out->not_probed, u->name);
         }
     }
