@@ -5,7 +5,7 @@
 #include "cli/command.h"
 
 #define RULES (OPTION(RULES) | OPTION(FROM) | OPTION(TO))
-#define WRITE (OPTION(FORCE))
+#define WRITE (OPTION(FORCE) | OPTION(ROUND) | OPTION(SEED))
 
 #define EXITS_PLAN                                                                     \
     "  0  done\n"                                                                      \

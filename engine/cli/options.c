@@ -16,6 +16,7 @@ typedef enum option_kind {
     KIND_SET,   /* NAME=VALUE */
     KIND_FIELD, /* VALUE of the field whose name the option bears */
     KIND_DTYPE,
+    KIND_ROUND,
     KIND_FORMAT,
     KIND_BYTES, /* uint64_t; 64M, 5GB */
     KIND_COUNT, /* uint64_t */
@@ -87,6 +88,10 @@ static const option_row rows[OPT_COUNT] = {
          "a config field of the target, or of an adapter; JSON or text; repeatable"},
     [OPT_DTYPE] = {"--dtype", "T", KIND_DTYPE, AT(dtype),
                    "cast floating tensors: float32, bfloat16, float16, float64"},
+    [OPT_ROUND] = {"--round", "MODE", KIND_ROUND, AT(round),
+                   "nearest, stochastic, or stepwise: after every operation, in the "
+                   "adapter's type, as litgpt merges"},
+    [OPT_SEED] = {"--seed", "N", KIND_COUNT, AT(seed), "of stochastic rounding"},
     [OPT_FORMAT] = {"--format", "F", KIND_FORMAT, AT(format),
                     "safetensors or torch (default: as the layout has it)"},
     [OPT_SHARD_SIZE] =
@@ -178,6 +183,22 @@ static bool count_of(const char *text, uint64_t *out)
            *out <= 4096;
 }
 
+static bool round_of(const char *text, rounding *to)
+{
+    static const char *const names[] = {
+        [ROUND_NEAREST] = "nearest",
+        [ROUND_STOCHASTIC] = "stochastic",
+        [ROUND_STEPWISE] = "stepwise",
+    };
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *to = (rounding)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool when_of(const char *text, when *out)
 {
     static const char *const names[] = {"auto", "always", "never"};
@@ -243,6 +264,7 @@ static rt_status take_value(context *cx, const option_row *row, options *o,
     case KIND_SET: return take_set(cx, o, text);
     case KIND_FIELD: set_field(cx, o, row->name + 2, text); break;
     case KIND_DTYPE: return take_dtype(cx, at, text);
+    case KIND_ROUND: good = round_of(text, at); break;
     case KIND_FORMAT:
         good = strcmp(text, "safetensors") == 0 || strcmp(text, "torch") == 0;
         *(const char **)at = text;

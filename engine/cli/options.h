@@ -10,13 +10,16 @@
 #include "base/value.h"
 #include "checkpoint/inventory.h"
 #include "diag/diag.h"
+#include "plan/plan.h"
 
 typedef enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER } when;
 
 typedef struct options {
     VEC(const char *) rules;
     const char *from, *to;
-    value *set;                         /* record of --set NAME=VALUE, or NULL */
+    value *set; /* record of --set NAME=VALUE, or NULL */
+    rounding round;
+    uint64_t seed;                      /* of stochastic rounding */
     const char *dtype;                  /* torch's name: "bfloat16" */
     const char *format;                 /* "safetensors", "torch" */
     const char *precision;              /* "bf16-true" */
@@ -62,6 +65,8 @@ typedef enum option_id {
     OPT_FORCE,
     OPT_SET,
     OPT_DTYPE,
+    OPT_ROUND,
+    OPT_SEED,
     OPT_FORMAT,
     OPT_SHARD_SIZE,
     OPT_THREADS,

@@ -81,6 +81,8 @@ job_options session_job(const session *s)
         .model_name = o->model_name,
         .set = o->set,
         .dtype = o->dtype,
+        .round = o->round,
+        .seed = o->seed,
         .config_path = o->config_path,
     };
 }

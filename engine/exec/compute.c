@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "exec/cast.h"
+#include "exec/round.h"
 #include "exec/run.h"
 #include "exec/widen.h"
 
@@ -22,12 +23,13 @@ static unsigned count_terms(const piece *p)
     return n;
 }
 
-static bool is_in_place(const tensor_job *job, const piece *p, dtype from)
+static bool is_in_place(const worker *w, const tensor_job *job, const piece *p,
+                        dtype from)
 {
     const bool is_plain = p->n_steps == 1 && p->steps[0].kind == STEP_TERM;
     const bool is_dense = p->n == 0 || p->dst_stride[p->n - 1] == 1;
-    return is_plain && is_dense && !job->is_measured && from == job->dt &&
-           job->dt != DT_F64;
+    return w->run->plan->round == ROUND_NEAREST && is_plain && is_dense &&
+           !job->is_measured && from == job->dt && job->dt != DT_F64;
 }
 
 static int in_place(worker *w, const tensor_job *job, const piece *p, unsigned char *at)
@@ -61,6 +63,7 @@ typedef struct pass {
     worker *w;
     const tensor_job *job;
     const piece *p;
+    const part *box;
     dtype from;         /* of the base */
     const void *base;   /* dense; NULL: the piece's fill */
     unsigned char *out; /* dense, of the target's type */
@@ -68,14 +71,77 @@ typedef struct pass {
     unsigned n_terms;
 } pass;
 
+/* The type of a term's operands: that of its sums, where every operation rounds. */
+static dtype step_type(const run *r, const step *s)
+{
+    return r->plan->round == ROUND_STEPWISE && s->kind == STEP_TERM
+               ? r->plan->sources.at[s->t.b].t->dt
+               : DT_UNKNOWN;
+}
+
+/* Where these strides have element `at` of the part, in the order of its dims. */
+static uint64_t element_of(const pass *x, size_t at, int64_t offset,
+                           const int64_t *stride)
+{
+    int64_t place = part_at(x->box, offset, stride);
+    int64_t rest = (int64_t)at;
+    for (unsigned i = x->p->n; i-- > 0;) {
+        place += rest % x->box->size[i] * stride[i];
+        rest /= x->box->size[i];
+    }
+    return (uint64_t)place;
+}
+
+/* Leave each value to chance between its two neighbours; narrowing it is exact then. */
+static void round_all_by_chance(const pass *x, double *v, size_t at, size_t n)
+{
+    const run *r = x->w->run;
+    const piece *p = x->p;
+    const bool is_made = p->src == NO_SOURCE;
+    const char *name = is_made ? x->job->t->name : r->plan->sources.at[p->src].t->name;
+    const uint64_t base = round_base(r->plan->seed, name);
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t element =
+            is_made ? element_of(x, at + i, p->dst_offset, p->dst_stride)
+                    : element_of(x, at + i, p->src_offset, p->src_stride);
+        v[i] = round_by_chance(v[i], x->job->dt, round_key(base, element));
+    }
+}
+
+static void dither_f32(const pass *x, float *v, size_t at, size_t n)
+{
+    double wide[BLOCK];
+    if (x->w->run->plan->round != ROUND_STOCHASTIC || x->job->dt == DT_F32) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        wide[i] = (double)v[i];
+    }
+    round_all_by_chance(x, wide, at, n);
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (float)wide[i];
+    }
+}
+
+static void dither_f64(const pass *x, double *v, size_t at, size_t n)
+{
+    if (x->w->run->plan->round == ROUND_STOCHASTIC) {
+        round_all_by_chance(x, v, at, n);
+    }
+}
+
 static void run_steps_f32(const pass *x, float *v, size_t at, size_t n)
 {
+    const kernels *k = x->w->run->kernels;
     unsigned n_terms = 0;
     for (unsigned i = 0; i < x->p->n_steps; i++) {
         const step *s = &x->p->steps[i];
         if (s->kind == STEP_TERM) {
             const float *delta = x->w->delta + n_terms++ * x->n;
-            x->w->run->kernels->add(v, delta + at, n);
+            const dtype dt = step_type(x->w->run, s);
+            round_through(k, v, dt, n);
+            k->add(v, delta + at, n);
+            round_through(k, v, dt, n);
             continue;
         }
         if (s->kind == STEP_NORM) {
@@ -143,12 +209,14 @@ static void pass_f32(const pass *x, size_t at, size_t n)
     }
     if (!x->job->is_measured || x->n_terms == 0) {
         run_steps_f32(x, v, at, n);
+        dither_f32(x, v, at, n);
         narrow_f32(k, out, x->job->dt, v, n);
         return;
     }
     memcpy(base, v, n * sizeof *base);
     run_steps_f32(x, v, at, n);
     memcpy(sum, v, n * sizeof *sum);
+    dither_f32(x, v, at, n);
     narrow_f32(k, out, x->job->dt, v, n);
     widen_f32(k, v, out, x->job->dt, n);
     measure_f32(x, base, sum, v, at, n);
@@ -204,6 +272,7 @@ static void pass_f64(const pass *x, size_t at, size_t n)
             v[j] = y == y ? y : (double)f32_of_bits(CANONICAL_NAN);
         }
     }
+    dither_f64(x, v, at, n);
     cast_from_f64(out, x->job->dt, v, n);
     if (x->job->is_measured && x->n_terms > 0) {
         cast_to_f64(v, out, x->job->dt, n);
@@ -241,9 +310,19 @@ static int make_deltas(worker *w, const part *box, int64_t n, const int64_t *den
                           .at = (unsigned char *)delta,
                           .elem_bytes = sizeof *delta};
         memcpy(to.stride, dense, sizeof to.stride);
-        const int errnum = term_apply(w, box, &s->t, &to);
+        const dtype dt = step_type(w->run, s);
+        term t = s->t;
+        t.scale = dt != DT_UNKNOWN ? 1 : t.scale;
+        const int errnum = term_apply(w, box, &t, &to);
         if (errnum != 0) {
             return errnum;
+        }
+        if (dt != DT_UNKNOWN) {
+            round_through(w->run->kernels, delta, dt, (size_t)n);
+            for (int64_t j = 0; j < n; j++) {
+                delta[j] = f32_settled(delta[j] * s->t.scale);
+            }
+            round_through(w->run->kernels, delta, dt, (size_t)n);
         }
     }
     return 0;
@@ -269,7 +348,7 @@ static int compute_part(worker *w, const tensor_job *job, const part *box, int64
     const piece *p = box->p;
     int64_t dense[PIECE_MAX_DIMS] = {0};
     strided_dense(p->n, box->size, dense);
-    pass x = {.w = w, .job = job, .p = p, .from = job->dt, .n = (size_t)n};
+    pass x = {.w = w, .job = job, .p = p, .box = box, .from = job->dt, .n = (size_t)n};
     x.n_terms = count_terms(p);
     int errnum = make_deltas(w, box, n, dense);
     if (errnum == 0 && p->src != NO_SOURCE) {
@@ -335,7 +414,7 @@ int piece_compute(worker *w, const tensor_job *job, const piece *p, unsigned cha
 {
     const dtype from =
         p->src == NO_SOURCE ? DT_UNKNOWN : w->run->plan->sources.at[p->src].t->dt;
-    if (is_in_place(job, p, from)) {
+    if (is_in_place(w, job, p, from)) {
         return in_place(w, job, p,
                         to + (uint64_t)(p->dst_offset - lo) * job->elem_bytes);
     }

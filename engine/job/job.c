@@ -36,10 +36,13 @@ static void find_aliases(builder *b)
 static rt_status cast_outputs(builder *b)
 {
     dtype dt;
-    if (b->opt->dtype == NULL) {
+    const bool as_adapter = b->opt->round == ROUND_STEPWISE && b->j->adapter != NULL &&
+                            b->opt->dtype == NULL;
+    if (as_adapter) { /* what calculates in the adapter's type leaves that type */
+        dt = b->j->adapter->inv->tensors.at[0].dt;
+    } else if (b->opt->dtype == NULL) {
         return RT_OK;
-    }
-    if (!dtype_parse(b->opt->dtype, &dt) || !dtype_is_float(dt)) {
+    } else if (!dtype_parse(b->opt->dtype, &dt) || !dtype_is_float(dt)) {
         diag *dg = diag_report(b->cx->diags, SEV_ERROR, "bad-dtype", NOWHERE,
                                "'%s' is no floating dtype", b->opt->dtype);
         diag_help(dg, "bfloat16, float16, float32 or float64");
@@ -66,6 +69,8 @@ rt_status builder_finish(builder *b)
     for (size_t i = 0; i < last->tensors.n; i++) {
         vec_push(b->cx->arena, &b->j->plan.tensors, last->tensors.at[i]);
     }
+    b->j->plan.round = b->opt->round;
+    b->j->plan.seed = b->opt->seed;
     TRY(cast_outputs(b));
     find_aliases(b);
     return RT_OK;

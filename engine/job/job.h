@@ -25,8 +25,10 @@ typedef struct job_options {
     const char *from, *to; /* layouts, or NULL: detected; `to` NULL: audit the source */
     /* --model_name, --set name=: the row of the named-model table */
     const char *model_name;
-    const value *set;        /* --set NAME=VALUE record, or NULL */
-    const char *dtype;       /* cast floating tensors ("bfloat16"), or NULL */
+    const value *set;  /* --set NAME=VALUE record, or NULL */
+    const char *dtype; /* cast floating tensors ("bfloat16"), or NULL */
+    rounding round;
+    uint64_t seed;
     const char *config_path; /* config of the source when not beside it, or NULL */
     /* Weakest source of the adapter's fields, or NULL: only the drop-in merge_lora has
      * defaults, those of its time. */

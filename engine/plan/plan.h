@@ -38,7 +38,11 @@ typedef struct plan_norm {
     int64_t n;          /* elements of m */
 } plan_norm;
 
+typedef enum rounding { ROUND_NEAREST, ROUND_STOCHASTIC, ROUND_STEPWISE } rounding;
+
 typedef struct plan {
+    rounding round; /* of what is calculated or cast (exec/round.h) */
+    uint64_t seed;  /* ROUND_STOCHASTIC */
     VEC(plan_source) sources;
     VEC(plan_norm *) norms;
     VEC(plan_tensor) tensors;
