@@ -16,6 +16,7 @@ typedef struct layout_files {
 
 static const layout_files layouts[] = {
     {"hf", FORMAT_SAFETENSORS, "model.safetensors", 5000000000u},
+    {"hf5", FORMAT_SAFETENSORS, "model.safetensors", 5000000000u},
     {"lit", FORMAT_TORCH, "lit_model.pth", 0},
     {"lit-legacy", FORMAT_TORCH, "lit_model.pth", 0},
     {NULL, FORMAT_SAFETENSORS, "model.safetensors", 0},

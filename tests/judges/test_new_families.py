@@ -1,0 +1,122 @@
+"""Layouts and families beyond litgpt's own converter, judged by definitions written out here."""
+
+import json
+import re
+import shutil
+
+import pytest
+import torch
+import transformers
+from litgpt.config import Config
+
+from make_tiny import CASES, hf_json, hf_state, lit_state, same
+from program import convert, run
+
+EXPERTS = {  # name of an expert's projection in transformers 4: what it is
+    "mixtral": {"w1": "gate", "w3": "up", "w2": "down"},
+    "qwen3_moe": {"gate_proj": "gate", "up_proj": "up", "down_proj": "down"},
+    "deepseek_v3": {"gate_proj": "gate", "up_proj": "up", "down_proj": "down"},
+}
+
+
+def stacked(name, state):
+    """What transformers 5 stores: for each layer the experts' gates over their ups, and their downs."""
+    out, layers = {}, {}
+    for key, value in state.items():
+        found = re.fullmatch(r"(model\.layers\.\d+)\.\w+\.experts\.(\d+)\.(\w+)\.weight", key)
+        if found:
+            layer, expert, projection = found.groups()
+            layers.setdefault(layer, {})[int(expert), EXPERTS[name][projection]] = value
+        else:
+            out[key.replace(".block_sparse_moe.gate.", ".mlp.gate.")] = value
+    assert layers
+    for layer, part in layers.items():
+        n = 1 + max(e for e, _ in part)
+        both = [torch.cat([part[e, "gate"], part[e, "up"]]) for e in range(n)]
+        out[layer + ".mlp.experts.gate_up_proj"] = torch.stack(both)
+        out[layer + ".mlp.experts.down_proj"] = torch.stack([part[e, "down"] for e in range(n)])
+    return out
+
+
+@pytest.fixture(scope="module")
+def hf5(models, tmp_path_factory):
+    made = {}
+
+    def get(name):
+        if name not in made:
+            made[name] = convert(models(name), tmp_path_factory.mktemp("hf5") / name, "hf5")
+        return made[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_experts_are_stacked(name, models, hf5):
+    same(hf_state(hf5(name)), stacked(name, hf_state(models(name))))
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_stacked_experts_are_listed_again(name, models, hf5, tmp_path):
+    back = convert(hf5(name), tmp_path / "hf", "hf")
+    same(hf_state(back), hf_state(models(name)))
+    loaded = transformers.AutoConfig.from_pretrained(back).to_dict()
+    original = transformers.AutoConfig.from_pretrained(models(name)).to_dict()
+    assert loaded == {"rope_scaling": None, **original, "_name_or_path": loaded["_name_or_path"]}
+    transformers.AutoModelForCausalLM.from_pretrained(back)
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_stacked_and_lit_in_one_pass(name, models, hf5, tmp_path):
+    direct = convert(models(name), tmp_path / "direct", "lit")
+    lit = convert(hf5(name), tmp_path / "lit", "lit")
+    same(lit_state(lit), lit_state(direct))
+    assert Config.from_file(lit / "model_config.yaml") == Config.from_file(direct / "model_config.yaml")
+    again = convert(lit, tmp_path / "again", "hf5")
+    same(hf_state(again), hf_state(hf5(name)))
+    done = run("plan", "--to", "hf5", lit)
+    assert done.stdout.splitlines()[0].endswith(", exact")
+
+
+def test_the_config_of_transformers_5(models, tmp_path):
+    out = convert(models("llama-gqa"), tmp_path / "hf5", "hf5")
+    same(hf_state(out), hf_state(models("llama-gqa")))
+    config, old = hf_json(out), hf_json(models("llama-gqa"))
+    assert config["rope_parameters"] == {**old["rope_scaling"], "rope_theta": old["rope_theta"]}
+    assert "rope_theta" not in config and "rope_scaling" not in config and "torch_dtype" not in config
+
+
+def test_yarn_is_said_in_both_configs(models, tmp_path):
+    source = tmp_path / "yarn"
+    shutil.copytree(models("deepseek_v3"), source)
+    yarn = {"type": "yarn", "factor": 40, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 0.5,
+            "original_max_position_embeddings": 4096}
+    (source / "config.json").write_text(json.dumps({**hf_json(source), "rope_scaling": yarn}))
+    lit = convert(source, tmp_path / "lit", "lit")
+    expected = {"factor": 40, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 0.5,
+                "original_max_seq_len": 4096}
+    assert Config.from_file(lit / "model_config.yaml").rope_adjustments == expected
+    (lit / "config.json").unlink()
+    back = hf_json(convert(lit, tmp_path / "hf", "hf"))["rope_scaling"]
+    assert back == {("rope_type" if k == "type" else k): v for k, v in yarn.items()}
+
+
+def test_layers_that_predict_further_tokens_are_said(models, tmp_path):
+    from safetensors.torch import save_file
+
+    source = tmp_path / "mtp"
+    shutil.copytree(models("deepseek_v3"), source)
+    state = hf_state(source)
+    more = {"model.layers.3.eh_proj.weight": torch.ones(4, 8), "model.layers.3.mlp.gate.weight": torch.ones(8, 4)}
+    save_file({**state, **more}, source / "model.safetensors", {"format": "pt"})
+    done = run("audit", source)
+    assert "predicts further tokens" in done.stdout and "dropped 2" in done.stdout
+    lit = convert(source, tmp_path / "lit", "lit")
+    same(lit_state(lit), lit_state(convert(models("deepseek_v3"), tmp_path / "plain", "lit")))
+
+
+def test_experts_in_one_group_are_refused(models, tmp_path):
+    source = tmp_path / "model"
+    shutil.copytree(models("deepseek_v3"), source)
+    (source / "config.json").write_text(json.dumps({**hf_json(source), "n_group": 1}))
+    done = run("convert", "--to", "lit", source, tmp_path / "lit", expect=4)
+    assert "softmax" in done.stderr and not (tmp_path / "lit").exists()
