@@ -3,10 +3,18 @@
 #include <string.h>
 
 #include "audit/expected.h"
+#include "audit/probe_facts.h"
+#include "audit/probe_model.h"
 #include "audit/show.h"
 #include "base/strmap.h"
 
 enum { MAX_SHOWN = 12 };
+
+typedef struct linter {
+    context *cx;
+    const values *v;
+    const char *scope; /* where sizes agree */
+} linter;
 
 /* ---- axes ------------------------------------------------------------------------ */
 
@@ -44,8 +52,10 @@ static bool *axes_in_dims(arena *a, const mapping *m)
 }
 
 /* Groups of axes of one size above 1, as "c = v = 32". */
-static void lint_coincide(context *cx, const values *v)
+static void lint_coincide(const linter *l)
 {
+    context *cx = l->cx;
+    const values *v = l->v;
     arena *a = cx->arena;
     const mapping *m = v->m;
     const bool *used = axes_in_dims(a, m);
@@ -69,9 +79,9 @@ static void lint_coincide(context *cx, const values *v)
         if (dg == NULL) {
             dg = diag_report(
                 cx->diags, SEV_WARNING, "coincide", NOWHERE,
-                "in this model different axes of family '%s' have equal sizes, "
-                "so its shapes cannot tell them apart",
-                m->name);
+                "%s different axes of family '%s' have equal sizes, so shapes cannot "
+                "tell them apart",
+                l->scope, m->name);
             diag_help(dg,
                       "`retensor check` proves the rules with sizes that all differ");
         }
@@ -102,8 +112,10 @@ static const char *dim_text(arena *a, const mapping *m, const map_dim *d)
     return "";
 }
 
-static void lint_square(context *cx, const values *v, const expected_list *all)
+static void lint_square(const linter *l, const expected_list *all)
 {
+    context *cx = l->cx;
+    const values *v = l->v;
     arena *a = cx->arena;
     strmap *seen = strmap_new(a);
     diag *dg = NULL;
@@ -116,10 +128,10 @@ static void lint_square(context *cx, const values *v, const expected_list *all)
         if (dg == NULL) {
             dg = diag_report(
                 cx->diags, SEV_WARNING, "square", NOWHERE,
-                "square tensors: the headers cannot confirm which dim is which");
-            diag_help(
-                dg, "compare with a model of the family where the sizes differ, or run "
-                    "both and compare their outputs");
+                "%s some tensors are square: the headers cannot confirm which dim is "
+                "which",
+                l->scope);
+            diag_help(dg, "run the model in both layouts once and compare the outputs");
         }
         diag_note(dg, "%s (rule %s): %s and %s are both %llu", e->name, e->rule->name,
                   dim_text(a, v->m, e->t->dims->all.at[0]),
@@ -164,9 +176,12 @@ static void lint_twins(context *cx, const expected_list *all)
             vec_push(a, &names, ((buf){.arena = a}));
         }
         buf *b = &names.at[g];
-        buf_printf(b, "%s%s%s%s", b->n > 0 ? ", " : "", e->rule->name,
-                   e->t->label != NULL ? "." : "",
-                   e->t->label != NULL ? e->t->label : "");
+        buf_printf(b, "%s%s", b->n > 0 ? ", " : "", e->rule->name);
+        const char *more[2] = {e->rule->alternative, e->t->label};
+        for (unsigned k = 0; k < 2; k++) {
+            buf_printf(b, "%s%s", more[k] != NULL ? "." : "",
+                       more[k] != NULL ? more[k] : "");
+        }
     }
     for (size_t g = 0; g < names.n && strmap_count(said) < MAX_SHOWN; g++) {
         const char *text = buf_str(&names.at[g]);
@@ -184,13 +199,86 @@ static void lint_twins(context *cx, const expected_list *all)
     }
 }
 
-void lint_run(context *cx, const values *v, unsigned side)
+static void lint_values(const linter *l, unsigned side)
 {
     expected_list all = {0};
+    context quiet = {l->cx->arena, diags_new(l->cx->arena)};
+    lint_coincide(l);
+    if (expect_side(&quiet, l->v, side, &all) == RT_OK) {
+        lint_square(l, &all);
+        lint_twins(l->cx, &all);
+    }
+}
+
+void lint_run(context *cx, const values *v, unsigned side)
+{
+    const linter l = {cx, v, "in this model"};
+    lint_values(&l, side);
+}
+
+/* ---- rule files ------------------------------------------------------------------ */
+
+static void lint_tied(context *cx, const mapping *m)
+{
+    for (size_t i = 0; i < m->ties.n; i++) {
+        const map_tie *t = &m->ties.at[i];
+        if (t->by == NULL) {
+            diag *dg = diag_report(
+                cx->diags, SEV_WARNING, "tied", t->at,
+                "no field of %s says whether %s is tied to %s; the data decides alone",
+                m->layout[t->side], t->rule, t->to);
+            diag_help(dg, "name it: `tie %s = %s on %s by FIELD`", t->rule, t->to,
+                      m->layout[t->side]);
+        }
+    }
+}
+
+/* The axes of a padded part that no config line tells. */
+static void lint_pad_dim(context *cx, const mapping *m, const map_one_sided *o,
+                         const map_dim *d, bool inside)
+{
+    const map_axis *ax = d->kind == DIM_AXIS ? &m->axes.at[d->axis] : NULL;
+    if (inside && ax != NULL && ax->read[o->side] == NULL && ax->size == NULL) {
+        diag *dg = diag_report(cx->diags, SEV_WARNING, "pad", o->at,
+                               "nothing tells the size of axis %s, by which %s is "
+                               "padded; only a tensor that has it does",
+                               ax->name, o->label);
+        diag_help(dg, "say where it is read from: `axis %s = ...`", ax->name);
+    }
+    for (size_t i = 0; i < d->kids.n; i++) {
+        lint_pad_dim(cx, m, o, d->kids.at[i], inside);
+    }
+    for (size_t i = 0; i < d->parts.n; i++) {
+        const map_part *p = &d->parts.at[i];
+        lint_pad_dim(cx, m, o, p->body, inside || strcmp(p->label, o->label) == 0);
+    }
+}
+
+static void lint_pad(context *cx, const mapping *m, const map_rule *r)
+{
+    for (size_t i = 0; i < r->one_sided.n; i++) {
+        const map_one_sided *o = &r->one_sided.at[i];
+        for (size_t t = 0; o->kind == PART_PAD && t < r->tensors[o->side].n; t++) {
+            const map_dims *d = r->tensors[o->side].at[t].dims;
+            for (size_t k = 0; k < d->all.n; k++) {
+                lint_pad_dim(cx, m, o, d->all.at[k], false);
+            }
+        }
+    }
+}
+
+void lint_rules(context *cx, const mapping *m)
+{
     context quiet = {cx->arena, diags_new(cx->arena)};
-    lint_coincide(cx, v);
-    if (expect_side(&quiet, v, side, &all) == RT_OK) {
-        lint_square(cx, v, &all);
-        lint_twins(cx, &all);
+    const facts_list facts = facts_reachable(&quiet, m);
+    values *v = NULL;
+    lint_tied(cx, m);
+    for (size_t r = 0; r < m->rules.n; r++) {
+        lint_pad(cx, m, &m->rules.at[r]);
+    }
+    if (!m->is_merge &&
+        probe_values(&quiet, m, LEFT, facts.n > 0 ? facts.at[0] : NULL, NO_AXIS, &v)) {
+        const linter l = {cx, v, "in every model"};
+        lint_values(&l, LEFT);
     }
 }

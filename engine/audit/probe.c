@@ -132,31 +132,6 @@ static void skip_rules(const prober *p, model *k)
 /* ---- the model ----------------------------------------------------------------------
  */
 
-static bool make_values(prober *p, model *k, const values *facts, uint32_t one)
-{
-    if (values_read(&k->cx, p->m, k->from, NULL, "the probe", &k->v) != RT_OK) {
-        return false;
-    }
-    for (size_t i = 0; facts != NULL && i < p->m->values.n; i++) {
-        k->v->fact[i] = p->m->values.at[i].is == NULL ? facts->fact[i] : NULL;
-    }
-    for (size_t i = 0; facts != NULL && i < p->m->choices.n; i++) {
-        k->v->choice[i] = facts->choice[i];
-    }
-    if (!probe_sizes(&k->cx, k->v, k->from, one)) {
-        return false;
-    }
-    for (size_t i = 0; i < p->m->values.n; i++) {
-        const map_value *mv = &p->m->values.at[i];
-        if (mv->is != NULL) {
-            k->v->fact[i] = values_eval(&k->cx, k->v, mv->is, NULL, NULL);
-        } else if (facts == NULL) {
-            k->v->fact[i] = value_bool(k->cx.arena, false);
-        }
-    }
-    return true;
-}
-
 static const inventory *make_inventory(model *k)
 {
     arena *a = k->cx.arena;
@@ -372,7 +347,8 @@ static void probe_one(prober *p, const values *facts, uint32_t one, unsigned fro
 {
     arena *a = arena_new();
     model k = {.cx = {a, diags_new(a)}, .from = from};
-    if (p->out->n_failed < MAX_FAILURES && make_values(p, &k, facts, one)) {
+    if (p->out->n_failed < MAX_FAILURES &&
+        probe_values(&k.cx, p->m, k.from, facts, one, &k.v)) {
         if (p->out->n_models == 0) {
             probe_tell_sizes(p->cx->arena, k.v, from, p->out);
         }

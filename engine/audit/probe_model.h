@@ -8,6 +8,9 @@
 /* Give every axis a size; axis `one` (or NO_AXIS) gets 1.  False: no choice of primes
  * makes all sizes that follow from others whole numbers. */
 bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one);
+/* The values of a small model: sizes as above; facts as given, or all false. */
+bool probe_values(context *cx, const mapping *m, unsigned side, const values *facts,
+                  uint32_t one, values **out);
 void probe_tell_sizes(arena *a, const values *v, unsigned side, probe_result *out);
 
 #endif

@@ -219,6 +219,33 @@ bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one)
     return false;
 }
 
+bool probe_values(context *cx, const mapping *m, unsigned side, const values *facts,
+                  uint32_t one, values **out)
+{
+    if (values_read(cx, m, side, NULL, "the probe", out) != RT_OK) {
+        return false;
+    }
+    values *v = *out;
+    for (size_t i = 0; facts != NULL && i < m->values.n; i++) {
+        v->fact[i] = m->values.at[i].is == NULL ? facts->fact[i] : NULL;
+    }
+    for (size_t i = 0; facts != NULL && i < m->choices.n; i++) {
+        v->choice[i] = facts->choice[i];
+    }
+    if (!probe_sizes(cx, v, side, one)) {
+        return false;
+    }
+    for (size_t i = 0; i < m->values.n; i++) {
+        const map_value *mv = &m->values.at[i];
+        if (mv->is != NULL) {
+            v->fact[i] = values_eval(cx, v, mv->is, NULL, NULL);
+        } else if (facts == NULL) {
+            v->fact[i] = value_bool(cx->arena, false);
+        }
+    }
+    return true;
+}
+
 void probe_tell_sizes(arena *a, const values *v, unsigned side, probe_result *out)
 {
     const mapping *m = v->m;

@@ -1,4 +1,5 @@
 /* check: the proof, the file's own tests, the probe. */
+#include "audit/lint.h"
 #include "audit/probe.h"
 #include "audit/rule_tests.h"
 #include "audit/show.h"
@@ -85,6 +86,9 @@ static rt_status check_one(session *s, const char *path, buf *out, value *list)
     TRY(mapping_check(&s->cx, file, &m));
     const size_t n_failed = rule_tests_run(&s->cx, m);
     probe_run(&s->cx, m, &probe);
+    if (s->opt.lints || s->opt.strict) {
+        lint_rules(&s->cx, m);
+    }
     if (session_wants_value(s)) {
         vec_push(s->cx.arena, &list->items,
                  tell_value(s->cx.arena, path, m, n_failed, &probe));

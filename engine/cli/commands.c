@@ -78,13 +78,16 @@ static const command commands[] = {
      "format,\n"
      "notes, n_bytes}; offsets in bytes from the beginning of the file.\n",
      "  0  done\n  2  the command line is wrong\n  5  a file is missing or damaged\n"},
-    {"check", "RULEFILE...", 1, 4096, OPTION(VERBOSE) | OPTION(SARIF), cmd_check,
-     "prove rule files, run the tests in them, probe every rule",
+    {"check", "RULEFILE...", 1, 4096, OPTION(VERBOSE) | OPTION(SARIF) | OPTION(LINTS),
+     cmd_check, "prove rule files, run the tests in them, probe every rule",
      "retensor check rules/llama.rules",
      "Beyond the proof, each rule moves a small model whose sizes are distinct primes, "
      "in\n"
-     "both directions, and every element is compared with a second, slow evaluation.\n",
-     "  0  all good\n  1  a test inside a file fails\n  3  a rule file is wrong\n"},
+     "both directions, and every element is compared with a second, slow evaluation.\n"
+     "--lints says what no shape can tell apart in any model; --strict makes that an "
+     "error.\n",
+     "  0  all good\n  1  a test or the probe fails; or --strict and lints\n  3  a "
+     "rule file is wrong\n"},
     {"fmt", "RULEFILE...", 1, 4096, OPTION(CHECK), cmd_fmt,
      "bring rule files into canonical form, in place", "retensor fmt rules/llama.rules",
      "`-` reads standard input and writes standard output.\n",
