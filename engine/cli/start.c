@@ -26,6 +26,11 @@ static rt_status no_command(session *s, const char *name)
     if (strcmp(name, "--version") == 0) {
         return print_version(s);
     }
+    if (name[0] == '-') {
+        return session_usage(s, "as in `retensor audit --quiet SRC`",
+                             "options stand behind the command; here %s comes first",
+                             name);
+    }
     const char *near = command_near(name);
     return session_usage(
         s,

@@ -123,7 +123,7 @@ static rt_status load_path(context *cx, const char *path, const ast_file **out)
     if (src == NULL) {
         diag_report(cx->diags, SEV_ERROR, "no-such-file", NOWHERE,
                     "the rule file %s can't be read: %s", path, strerror(err));
-        return RT_USAGE;
+        return RT_FILE;
     }
     return rules_parse(cx, src, out);
 }

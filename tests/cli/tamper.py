@@ -1,0 +1,77 @@
+"""Breaks checkpoints for the sessions: standard library only.
+
+    tamper config FILE NAME=VALUE...     fields of a JSON file; NAME= removes one
+    tamper drop FILE TENSOR              a safetensors file without a tensor
+    tamper add FILE TENSOR N             with one of N bfloat16 zeros more
+    tamper rename FILE TENSOR NAME
+    tamper cut FILE N                    the last N bytes are missing
+    tamper names FILE                    lists the tensors
+    tamper adapter FILE MODULE OUT IN RANK   an adapter of Lit-GPT for one module
+"""
+
+import json
+import struct
+import sys
+from pathlib import Path
+
+
+def read(path):
+    data = Path(path).read_bytes()
+    n = struct.unpack("<Q", data[:8])[0]
+    head = json.loads(data[8 : 8 + n])
+    head.pop("__metadata__", None)
+    return {k: (v["dtype"], v["shape"], data[8 + n + v["data_offsets"][0] : 8 + n + v["data_offsets"][1]]) for k, v in head.items()}
+
+
+def write(path, tensors):
+    head, data = {}, b""
+    for name, (dtype, shape, raw) in tensors.items():
+        head[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+def config(path, *fields):
+    record = json.loads(Path(path).read_text())
+    for field in fields:
+        name, value = field.split("=", 1)
+        record.pop(name, None)
+        if value:
+            record[name] = json.loads(value)
+    Path(path).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def drop(path, name):
+    tensors = read(path)
+    del tensors[name]
+    write(path, tensors)
+
+
+def add(path, name, n):
+    write(path, {**read(path), name: ("BF16", [int(n)], bytes(2 * int(n)))})
+
+
+def rename(path, old, new):
+    write(path, {new if k == old else k: v for k, v in read(path).items()})
+
+
+def cut(path, n):
+    data = Path(path).read_bytes()
+    Path(path).write_bytes(data[: -int(n)])
+
+
+def names(path):
+    print("\n".join(sorted(read(path))))
+
+
+def adapter(path, module, out, size, rank):
+    out, size, rank = int(out), int(size), int(rank)
+    a = ("BF16", [rank, size], struct.pack("<H", 0x3C23) * (rank * size))
+    b = ("BF16", [out, rank], struct.pack("<H", 0x3D80) * (out * rank))
+    write(path, {f"{module}.lora_A": a, f"{module}.lora_B": b})
+
+
+if __name__ == "__main__":
+    {f.__name__: f for f in (config, drop, add, rename, cut, names, adapter)}[sys.argv[1]](*sys.argv[2:])
