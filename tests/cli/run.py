@@ -69,7 +69,7 @@ def answer(command, folder, env):
     lines += ["! " + s if s else "!" for s in done.stderr.splitlines()]
     if done.returncode != 0:
         lines.append(f"= {done.returncode}")
-    broken, failed = None, done.returncode != 0 or command.endswith("refused")
+    broken, failed = None, done.returncode != 0 or "refused" in command
     after = snapshot(folder)
     after.pop("refused", None)  # where a case keeps what was said
     before.pop("refused", None)
