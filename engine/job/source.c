@@ -76,7 +76,8 @@ static rt_status load_configs(builder *b, const char *dir)
     return RT_OK;
 }
 
-/* --config_path: which layout it belongs to is told by its file name. */
+/* --config_path: which layouts it may belong to is told by its file name.
+ */
 static rt_status load_given_config(builder *b)
 {
     if (b->opt->config_path == NULL) {
@@ -86,9 +87,11 @@ static rt_status load_given_config(builder *b)
     TRY(config_load_file(b->cx, f.path, &f.record));
     for (size_t i = 0; i < b->n_all; i++) {
         for (unsigned side = 0; side < 2; side++) {
-            if (strcmp(config_file_name(b->all[i]->layout[side]), path_base(f.path)) ==
-                0) {
-                f.layout = b->all[i]->layout[side];
+            const char *layout = b->all[i]->layout[side];
+            if (strcmp(config_file_name(layout), path_base(f.path)) == 0 &&
+                config_of(&b->configs, layout) == NULL) {
+                f.layout = layout;
+                vec_push(b->cx->arena, &b->configs, f);
             }
         }
     }
@@ -99,7 +102,6 @@ static rt_status load_given_config(builder *b)
                       "lit_config.json");
         return RT_USAGE;
     }
-    vec_push(b->cx->arena, &b->configs, f);
     return RT_OK;
 }
 

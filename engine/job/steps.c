@@ -122,8 +122,44 @@ static rt_status step_to(builder *b, const char *to, const char *final)
     return RT_OK;
 }
 
+/* A source without a config, beside it one of a layout further on: what that one tells
+ * of the source is read from it, one mapping after another.  NULL when nothing can. */
+static value *config_from(builder *b, context *quiet, const char *layout,
+                          const char *final)
+{
+    const found_config *own = config_of(&b->configs, layout);
+    const char *next = own != NULL || strcmp(layout, final) == 0
+                           ? NULL
+                           : next_layout(quiet->arena, &b->ev, layout, final);
+    value *config = next != NULL ? config_from(b, quiet, next, final) : NULL;
+    const mapping *m = NULL;
+    const char *because;
+    values *v = NULL;
+    unsigned side = 0;
+    config_result *made = NULL;
+    if (own != NULL) {
+        b->config_path = own->path;
+        return own->record;
+    }
+    if (config == NULL || detect_family(quiet, &b->ev, b->at, next, layout, config, &m,
+                                        &because) != RT_OK) {
+        return NULL;
+    }
+    mapping_side(m, next, &side);
+    const config_request req = {0};
+    const bool good =
+        values_read(quiet, m, side, config, b->config_path, &v) == RT_OK &&
+        config_convert(quiet, v, 1 - side, &req, &made) == RT_OK;
+    return good ? made->record : NULL;
+}
+
 rt_status builder_walk(builder *b, const char *to)
 {
+    if (b->config == NULL) {
+        context quiet = {b->cx->arena, diags_new(b->cx->arena)};
+        b->config = config_from(b, &quiet, b->layout, to);
+        b->config_path = b->config != NULL ? b->config_path : NULL;
+    }
     while (strcmp(b->layout, to) != 0) {
         const char *next = next_layout(b->cx->arena, &b->ev, b->layout, to);
         if (next == NULL) {

@@ -240,7 +240,7 @@ static void check_missing(void)
     context cx = {a, diags_new(a)};
     const mapping *m = NULL;
     CHECK_INT(mapping_load(&cx, "no-such-family", &m), RT_USAGE);
-    CHECK_INT(mapping_load(&cx, "./no_such_file.rules", &m), RT_USAGE);
+    CHECK_INT(mapping_load(&cx, "./no_such_file.rules", &m), RT_FILE);
     CHECK(m == NULL);
     CHECK(diags_has(cx.diags, "no-such-file"));
     arena_free(a);
