@@ -3,11 +3,12 @@
 
 import sys
 
+import case_config
 import case_declared
 import case_layout
 from harness import check
 
-MODULES = (case_layout, case_declared)
+MODULES = (case_layout, case_declared, case_config)
 
 
 def main():

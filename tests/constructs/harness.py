@@ -27,7 +27,7 @@ class Case:
     says: str = None  # a text that the conversion says on stderr
     fails: str = None  # the slug of the error on the way there; nothing is compared
     fails_back: str = None  # ... on the way back
-    classes: dict = field(default_factory=dict)  # rule -> class, as the plan shows it
+    chain: tuple = ()  # (a further rule file, its layout): a -> b -> that layout in one run
 
 
 def fail(case, text):
@@ -56,7 +56,8 @@ def check_config(case, path, want, where):
 
 
 def convert(case, program, rules, source, target, to, other, slug):
-    done = run(program, "convert", "--rules", rules, "--from", other, "--to", to,
+    chain = ("--rules", rules.parent / case.chain[0]) if case.chain else ()
+    done = run(program, "convert", "--rules", rules, *chain, "--from", other, "--to", to,
                "--format", "safetensors", "--no-sync", "--color", "never", *case.options, source, target)
     if slug is not None:
         if done.returncode == 0 or f"[{slug}]" not in done.stderr:
@@ -64,7 +65,7 @@ def convert(case, program, rules, source, target, to, other, slug):
         return None
     if done.returncode != 0:
         fail(case, f"{other} -> {to}: exit {done.returncode}\n{done.stderr}{done.stdout}")
-    if case.says is not None and to == ("b" if case.start == "a" else "a") and case.says not in done.stderr:
+    if case.says is not None and to != case.start and case.says not in done.stderr:
         fail(case, f"nothing says '{case.says}':\n{done.stderr}")
     return read(target / "model.safetensors")
 
@@ -72,6 +73,7 @@ def convert(case, program, rules, source, target, to, other, slug):
 def check(case, program):
     """There and back."""
     there, back = ("b", "a") if case.start == "a" else ("a", "b")
+    there = case.chain[1] if case.chain else there
     first = case.a if case.start == "a" else case.b
     second = case.b if case.start == "a" else case.a
     first_config = case.config_a if case.start == "a" else case.config_b
