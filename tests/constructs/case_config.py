@@ -74,7 +74,7 @@ CASES = [
     # ---- reuse
     Case("include", HEAD + 'include "sizes.rules"\nw: x.w [c d] <-> y.w [d c]', {"x.w": count((2, 3))}, {"y.w": transposed(count((2, 3)))},
          {"c": 2}, {"c": 2}, more={"sizes.rules": "axis c = a.c = b.c\n"}),
-    Case("use, without, override", HEAD + "use common without b\nw: x.w [c d] <-> y.v [d c]\nv: x.b [c] <-> z.b [c]",
+    Case("use, without, override", HEAD + "use common without w, b\nw: x.w [c d] <-> y.v [d c]\nv: x.b [c] <-> z.b [c]",
          {"x.w": count((2, 3)), "x.b": count((2,)), "x.k": count((4,))}, {"y.v": transposed(count((2, 3))), "z.b": count((2,)), "y.k": count((4,))},
          more={"common.rules": HEAD + "w: x.w [c d] <-> y.w [c d]\nb: x.b [c] <-> y.b [c]\nk: x.k [e] <-> y.k [e]\n"}),
     # ---- one after another
