@@ -41,6 +41,9 @@ void summary_text(buf *out, const job *j, const run_result *done);
 value *summary_value(arena *a, const job *j, const run_result *done);
 /* The updated tensors of a merge; `stats` by plan tensor, or NULL. */
 void merge_text(buf *out, const job *j, const exec_stats *stats);
+/* Warn of what the numbers of a merge show: updates that rounding lost, elements that
+ * are not finite. */
+void merge_warn(context *cx, const job *j, const exec_stats *stats);
 value *merge_value(arena *a, const job *j, const exec_stats *stats);
 
 #endif

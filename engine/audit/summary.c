@@ -1,5 +1,4 @@
 /* What a conversion or a merge did. */
-#include <math.h>
 #include <string.h>
 
 #include "audit/report.h"
@@ -88,69 +87,4 @@ value *summary_value(arena *a, const job *j, const run_result *done)
         value_set(a, v, "merged", merge_value(a, j, done->stats));
     }
     return v;
-}
-
-/* ---- the table of a merge -----------------------------------------------------------
- */
-
-typedef struct merge_numbers {
-    double relative; /* |delta| / |W| */
-    double gain;     /* part of the update that survives the rounding */
-    double changed;  /* part of the elements */
-} merge_numbers;
-
-static merge_numbers numbers_of(const plan_tensor *t, const exec_stats *s)
-{
-    merge_numbers n = {0, 0, 0};
-    n.relative = s->base_sq > 0 ? sqrt(s->delta_sq / s->base_sq) : 0;
-    n.gain = s->delta_sq > 0 ? s->kept_dot / s->delta_sq : 0;
-    n.changed = t->n_elems > 0 ? (double)s->n_changed / (double)t->n_elems : 0;
-    return n;
-}
-
-void merge_text(buf *out, const job *j, const exec_stats *stats)
-{
-    int w = 6;
-    for (size_t i = 0; i < j->merged.n; i++) {
-        const int n = (int)strlen(j->merged.at[i].target);
-        w = n > w ? n : w;
-    }
-    buf_printf(out, "%-*s  rank  scale     |delta|/|W|  gain    changed\n", w,
-               "target");
-    for (size_t i = 0; i < j->merged.n; i++) {
-        const job_merge_line *l = &j->merged.at[i];
-        buf_printf(out, "%-*s  %4u  %-8.4g", w, l->target, l->rank, l->scale);
-        if (stats != NULL && l->tensor < j->plan.tensors.n) {
-            const merge_numbers n =
-                numbers_of(&j->plan.tensors.at[l->tensor], &stats[l->tensor]);
-            buf_printf(out, "  %-11.4g  %-6.4f  %5.1f %%", n.relative, n.gain,
-                       100 * n.changed);
-        }
-        buf_add(out, "\n");
-    }
-}
-
-value *merge_value(arena *a, const job *j, const exec_stats *stats)
-{
-    value *list = value_list(a);
-    for (size_t i = 0; i < j->merged.n; i++) {
-        const job_merge_line *l = &j->merged.at[i];
-        value *v = value_record(a);
-        put_text(a, v, "target", l->target);
-        put_text(a, v, "rule", l->rule);
-        put_texts(a, v, "factors", l->factors, l->n_factors);
-        put_count(a, v, "rank", l->rank);
-        value_set(a, v, "scale", value_float(a, l->scale));
-        if (stats != NULL && l->tensor < j->plan.tensors.n) {
-            const exec_stats *s = &stats[l->tensor];
-            const merge_numbers n = numbers_of(&j->plan.tensors.at[l->tensor], s);
-            value_set(a, v, "relative", value_float(a, n.relative));
-            value_set(a, v, "gain", value_float(a, n.gain));
-            value_set(a, v, "max_change", value_float(a, s->max_change));
-            put_count(a, v, "n_changed", s->n_changed);
-            put_count(a, v, "n_nonfinite", s->n_nonfinite);
-        }
-        vec_push(a, &list->items, v);
-    }
-    return list;
 }

@@ -21,6 +21,7 @@ rt_status session_plan(session *s, const job *j)
 static rt_status tell(session *s, const job *j, const run_result *done)
 {
     buf out = {.arena = s->cx.arena}, said = {.arena = s->cx.arena};
+    merge_warn(&s->cx, j, done->stats);
     session_say(s);
     if (session_wants_value(s)) {
         session_value(s, &out, summary_value(s->cx.arena, j, done));
@@ -58,7 +59,7 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
         run->exec.progress = progress_tell;
         run->exec.who = &bar;
     }
-    run->exec.measure = j->merged.n > 0 && (o->report || session_wants_value(s));
+    run->exec.measure = j->merged.n > 0;
     run_result done;
     progress_begin(&bar);
     const rt_status status = job_run(&s->cx, j, run, dst, &done);

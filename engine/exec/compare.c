@@ -1,6 +1,7 @@
 /* exec/compare.c -- what has to be read before a plan is closed: are two tensors equal,
  * is a part of one constant.  One thread, one pass, over at the first difference. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,34 @@ rt_status exec_equal(context *cx, const plan_source *x, const plan_source *y,
     const rt_status status = compare(cx, &a, &b, equal);
     free(room);
     return status;
+}
+
+rt_status exec_survey_source(context *cx, const plan_source *x, exec_survey *out)
+{
+    enum { BLOCK = 1024 };
+    double v[BLOCK];
+    reader r;
+    unsigned char *room = malloc(2 * CHUNK_BYTES);
+    *out = (exec_survey){0};
+    if (room == NULL) {
+        return no_memory(cx);
+    }
+    reader_init(&r, x, room);
+    const int64_t n = piece_elems(&r.whole);
+    int errnum = 0;
+    for (int64_t lo = 0; lo < n && errnum == 0; lo += BLOCK) {
+        const int64_t hi = n - lo < BLOCK ? n : lo + BLOCK;
+        errnum = read_range(&r, lo, hi);
+        if (errnum == 0) {
+            cast_to_f64(v, r.chunk, x->t->dt, (size_t)(hi - lo));
+        }
+        for (int64_t i = 0; i < hi - lo && errnum == 0; i++) {
+            out->n_nonfinite += isfinite(v[i]) ? 0 : 1;
+            out->n_nonzero += fabs(v[i]) > 0 || isnan(v[i]) ? 1 : 0;
+        }
+    }
+    free(room);
+    return errnum == 0 ? RT_OK : cannot_read(cx, x, errnum);
 }
 
 /* ---- pieces --------------------------------------------------------------------- */

@@ -56,6 +56,12 @@ RT_NODISCARD rt_status exec_equal(context *cx, const plan_source *x,
 RT_NODISCARD rt_status exec_pieces_equal(context *cx, const plan *p,
                                          const piece_list *x, const piece_list *y,
                                          bool *equal);
+/* How many numbers of a floating-point source are not finite, and not zero. */
+typedef struct exec_survey {
+    uint64_t n_nonfinite, n_nonzero;
+} exec_survey;
+RT_NODISCARD rt_status exec_survey_source(context *cx, const plan_source *x,
+                                          exec_survey *out);
 /* Has every element of these pieces of a source the bytes of `fill`? */
 RT_NODISCARD rt_status exec_all_equal_to(context *cx, const plan *p,
                                          const piece *pieces, size_t n, double fill,

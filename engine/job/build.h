@@ -42,4 +42,8 @@ void builder_note(builder *b, const char *text);
  * rest. */
 void builder_keep_status(builder *b, rt_status status);
 
+/* Look through the adapter's numbers before anything is written: some are not finite
+ * (RT_MISMATCH), or they change nothing (a warning); survey.c. */
+RT_NODISCARD rt_status job_survey_adapter(context *cx, job *j);
+
 #endif

@@ -2,7 +2,7 @@
  */
 #include <string.h>
 
-#include "job/job.h"
+#include "job/build.h"
 
 /* The one source behind a tensor that is copied whole, or NULL. */
 static const plan_source *whole_source(const plan *p, const plan_tensor *t)
@@ -121,36 +121,6 @@ static void leave_out(job *j, const char *name)
     j->plan.tensors.n = n;
 }
 
-/* An adapter whose B factors are all zero changes nothing. */
-static rt_status warn_idle_adapter(context *cx, job *j)
-{
-    bool idle = j->merged.n > 0;
-    for (size_t i = 0; i < j->merged.n && idle; i++) {
-        const job_merge_line *line = &j->merged.at[i];
-        const tensor_info *t = inventory_find(j->adapter->inv, line->factors[0]);
-        if (t == NULL || line->n_factors < 2) {
-            idle = false;
-            break;
-        }
-        uint32_t src = 0;
-        while (j->plan.sources.at[src].t != t) {
-            src++;
-        }
-        const piece p = {.n = 1,
-                         .size = {(int64_t)t->n_elems},
-                         .dst_stride = {1},
-                         .src_stride = {1},
-                         .src = src};
-        TRY(exec_all_equal_to(cx, &j->plan, &p, 1, 0.0, &idle));
-    }
-    if (idle) {
-        diag *dg = diag_report(cx->diags, SEV_WARNING, "adapter-idle", NOWHERE,
-                               "the adapter changes nothing: every B factor is zero");
-        diag_help(dg, "it was not trained, or this is the file of its first step");
-    }
-    return RT_OK;
-}
-
 rt_status job_decide(context *cx, job *j)
 {
     if (j->decided) {
@@ -176,7 +146,7 @@ rt_status job_decide(context *cx, job *j)
         TRY(check_condition(cx, j, &j->conditions.at[i]));
     }
     if (j->adapter != NULL) {
-        TRY(warn_idle_adapter(cx, j));
+        TRY(job_survey_adapter(cx, j));
     }
     j->decided = true;
     return RT_OK;

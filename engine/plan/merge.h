@@ -20,6 +20,7 @@ typedef struct job_merge_line { /* one updated tensor of a merge */
     const char *factors[4]; /* adapter names */
     size_t n_factors;
     double scale;
+    const char *scale_from; /* "adapter.lora_alpha / adapter.lora_r (FILE)", or NULL */
     uint32_t rank;
     size_t tensor; /* index into plan.tensors, or SIZE_MAX */
 } job_merge_line;

@@ -188,6 +188,7 @@ void report_misfit(merger *g, const attempt *x)
 typedef struct conditions {
     unsigned n;
     const char *text[MAX_CASES];
+    const expr *when[MAX_CASES];
     int holds[MAX_CASES]; /* 1, 0, or -1: the config does not tell */
     int *of_part;         /* by part id: index above, or -1: always there */
 } conditions;
@@ -215,6 +216,7 @@ static void add_conditions(merger *g, const attempt *x, const map_dim *d, condit
                                x->u->captures.n};
             const value *is = values_eval(g->cx, g->v, part->when, &b, NULL);
             c->text[c->n] = buf_str(&text);
+            c->when[c->n] = part->when;
             c->holds[c->n++] = is != NULL ? value_truth(is) : -1;
         }
         c->of_part[part->id] = (int)at;
@@ -254,7 +256,8 @@ static void report_parts(merger *g, const attempt *x, const conditions *c,
                            x->factor_name[0]);
     for (unsigned k = 0; k < c->n; k++) {
         if (c->holds[k] < 0) {
-            diag_note(dg, "the adapter's config does not tell '%s'", c->text[k]);
+            diag_note(dg, "the adapter's config does not tell '%s', which is %s",
+                      c->text[k], scalar_origin(g, c->when[k]));
         }
     }
     diag_help(

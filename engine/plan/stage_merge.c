@@ -29,6 +29,18 @@ static binding binding_of(const attempt *x)
 
 /* ---- looking up ---------------------------------------------------------------- */
 
+const char *scalar_origin(merger *g, const expr *e)
+{
+    buf b = {.arena = g->cx->arena};
+    uint64_t id;
+    if (e->kind == EXPR_PATH && strmap_get(g->m->value_by_name, e->s, &id)) {
+        const map_value *v = &g->m->values.at[id];
+        e = v->read[RIGHT] != NULL ? v->read[RIGHT] : v->is != NULL ? v->is : e;
+    }
+    expr_print(&b, e);
+    return buf_str(&b);
+}
+
 /* Scalars of the product; an absent config field is an error, never a default. */
 static bool scale_of(merger *g, attempt *x)
 {
@@ -49,6 +61,9 @@ static bool scale_of(merger *g, attempt *x)
             return false;
         }
         x->scale *= value_number(s);
+        x->scale_from = arena_printf(
+            g->cx->arena, "%s (%s)", scalar_origin(g, x->u->factors.at[f].scalar),
+            g->v->config_path[RIGHT] != NULL ? g->v->config_path[RIGHT] : "--set");
     }
     return true;
 }

@@ -46,9 +46,13 @@ typedef struct attempt {
     size_t n_factors; /* that are multiplied */
     size_t n_tensors; /* the magnitudes of `norm =` stand behind the factors */
     double scale;
+    const char *scale_from;
     bool *part_on;
     int64_t *size;
 } attempt;
+
+/* What a scalar is calculated from: a value's own expression. */
+const char *scalar_origin(merger *g, const expr *e);
 
 typedef enum fit { FITS, MISFIT, FIT_FAILED } fit;
 /* Solve the sizes that the shapes tell, and which guarded parts are there: as the

@@ -1,0 +1,75 @@
+/* job/survey.c -- the adapter's numbers, looked through before anything is written: it
+ * is small, and what is wrong with it would be in every tensor that it changes. */
+#include "base/near.h"
+#include "exec/cast.h"
+#include "job/build.h"
+
+typedef struct adapter_numbers {
+    VEC(const char *) bad; /* tensors that hold NaN or Inf */
+    uint64_t n_bad;        /* such elements */
+    strmap *is_zero;       /* names of tensors that are zero all over */
+} adapter_numbers;
+
+static rt_status survey(context *cx, const job *j, adapter_numbers *a)
+{
+    a->is_zero = strmap_new(cx->arena);
+    for (size_t i = 0; i < j->plan.sources.n; i++) {
+        const plan_source *s = &j->plan.sources.at[i];
+        exec_survey found;
+        if (s->inv != j->adapter->inv || !cast_can_read(s->t->dt)) {
+            continue;
+        }
+        TRY(exec_survey_source(cx, s, &found));
+        if (found.n_nonfinite > 0) {
+            vec_push(cx->arena, &a->bad, s->t->name);
+            a->n_bad += found.n_nonfinite;
+        }
+        if (found.n_nonzero == 0) {
+            strmap_add(a->is_zero, s->t->name, i);
+        }
+    }
+    return RT_OK;
+}
+
+static rt_status refuse_bad(context *cx, const adapter_numbers *a)
+{
+    folded *f;
+    const size_t n = fold_names(cx->arena, a->bad.at, a->bad.n, &f);
+    diag *dg =
+        diag_report(cx->diags, SEV_ERROR, "adapter-not-finite", NOWHERE,
+                    "%llu numbers of the adapter are NaN or infinite, in %zu "
+                    "tensor%s",
+                    (unsigned long long)a->n_bad, a->bad.n, a->bad.n == 1 ? "" : "s");
+    for (size_t i = 0; i < n && i < 20; i++) {
+        diag_note(dg, "%s", f[i].text);
+    }
+    diag_help(dg,
+              "the training diverged, or the file is damaged: take an earlier step");
+    return RT_MISMATCH;
+}
+
+rt_status job_survey_adapter(context *cx, job *j)
+{
+    adapter_numbers a = {0};
+    uint64_t at;
+    TRY(survey(cx, j, &a));
+    if (a.bad.n > 0) {
+        return refuse_bad(cx, &a);
+    }
+    size_t n_terms = 0, n_idle = 0;
+    for (size_t i = 0; i < j->merged.n; i++) {
+        const job_merge_line *line = &j->merged.at[i];
+        const bool is_idle =
+            line->n_factors > 1 && (strmap_get(a.is_zero, line->factors[0], &at) ||
+                                    strmap_get(a.is_zero, line->factors[1], &at));
+        n_terms++;
+        n_idle += is_idle;
+    }
+    if (n_terms > 0 && n_idle == n_terms) {
+        diag *dg = diag_report(cx->diags, SEV_WARNING, "adapter-idle", NOWHERE,
+                               "the adapter changes nothing: a factor of every update "
+                               "is zero");
+        diag_help(dg, "it was not trained, or this is the file of its first step");
+    }
+    return RT_OK;
+}
