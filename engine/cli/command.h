@@ -49,6 +49,7 @@ rt_status cmd_inspect(session *s);
 rt_status cmd_check(session *s);
 rt_status cmd_fmt(session *s);
 rt_status cmd_families(session *s);
+rt_status cmd_download(session *s);
 /* Drop-ins: names and options of the scripts that users have in their own. */
 rt_status cmd_convert_hf_checkpoint(session *s);
 rt_status cmd_convert_lit_checkpoint(session *s);

@@ -93,9 +93,19 @@ static const command commands[] = {
      "`-` reads standard input and writes standard output.\n",
      "  0  done\n  1  --check, and a file is not canonical\n  3  a rule file is wrong\n"
      "  5  a file is missing or cannot be written\n"},
-    {"families", "", 0, 0, 0, cmd_families, "list the families that are built in",
-     "retensor families", "Names, layouts, and the models known by name.\n",
-     "  0  done\n"},
+    {"families", "[NAME...]", 0, 4096, OPTION(VERBOSE), cmd_families,
+     "list the families that are built in", "retensor families mistral",
+     "Layouts, and how many models are known by name. With NAME, a family, a "
+     "model_type\n"
+     "or a model's name, or with --verbose: what they answer to, and repository ids.\n",
+     "  0  done\n  1  no family serves NAME\n"},
+    {"download", "[ORG/NAME]", 0, 1, OPTION(REPO_ID), cmd_download,
+     "as the script: repository ids; a model's place in the hub cache",
+     "retensor download --repo_id TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+     "Without a repository: the list of those that are known. With one: the directory "
+     "in\n"
+     "the local hub cache. Nothing is fetched, a message says how to.\n",
+     "  0  done\n  5  it is not in the cache\n"},
     {"convert_hf_checkpoint", "", 0, 0,
      OPTION(CHECKPOINT_DIR) | OPTION(MODEL_NAME) | OPTION(RULES) | OPTION(TO),
      cmd_convert_hf_checkpoint, "as the script: hf to lit-legacy, in place",

@@ -48,6 +48,8 @@ static const option_row rows[OPT_COUNT] = {
                          "file to write"},
     [OPT_CONFIG_PATH] = {"--config_path", "FILE", KIND_TEXT, AT(config_path),
                          "config of the weights (default: beside them)"},
+    [OPT_REPO_ID] = {"--repo_id", "ORG/NAME", KIND_TEXT, AT(repo_id),
+                     "repository of the model"},
     [OPT_LORA_PATH] = {"--lora_path", "FILE", KIND_TEXT, AT(lora_path),
                        "adapter weights"},
     [OPT_OUT_DIR] = {"--out_dir", "DIR", KIND_TEXT, AT(out_dir), "directory to write"},

@@ -30,7 +30,8 @@ typedef struct options {
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
     const char *checkpoint_dir, *model_name, *checkpoint_path, *output_path,
-        *config_path, *lora_path, *out_dir, *output_dir, *pretrained_checkpoint_dir;
+        *config_path, *repo_id, *lora_path, *out_dir, *output_dir,
+        *pretrained_checkpoint_dir;
     VEC(const char *) args;
 } options;
 
@@ -43,6 +44,7 @@ typedef enum option_id {
     OPT_CHECKPOINT_PATH,
     OPT_OUTPUT_PATH,
     OPT_CONFIG_PATH,
+    OPT_REPO_ID,
     OPT_LORA_PATH,
     OPT_OUT_DIR,
     OPT_OUTPUT_DIR,

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "grammar/parse.h"
 #include "mapping/check.h"
+#include "mapping/model_type.h"
 
 #define MAX_RULE_BYTES (16u << 20)
 
@@ -81,6 +82,34 @@ static const ast_file *embedded_by_header(context *cx, const char *name)
     return NULL;
 }
 
+/* A model_type for which one embedded family detects itself. */
+static const ast_file *embedded_by_model_type(context *cx, const char *name)
+{
+    const ast_file *found = NULL;
+    context quiet = {cx->arena, diags_new(cx->arena)};
+    for (size_t i = 0; i < n_embedded_rules; i++) {
+        const ast_file *file;
+        word_list words = {0};
+        if (!is_rules(&embedded_rules[i]) ||
+            rules_parse(&quiet, embedded_source(cx->arena, &embedded_rules[i]),
+                        &file) != RT_OK) {
+            continue;
+        }
+        for (size_t k = 0; k < file->items.n; k++) {
+            if (file->items.at[k]->kind == ITEM_DETECT) {
+                model_types_of(cx->arena, file->items.at[k]->u.detect.is, &words);
+            }
+        }
+        if (model_types_have(&words, name)) {
+            if (found != NULL) {
+                return NULL; /* several: the name does not choose */
+            }
+            found = file;
+        }
+    }
+    return found;
+}
+
 /* ---- use and include
  * ------------------------------------------------------------------ */
 
@@ -135,6 +164,9 @@ static rt_status load_name(context *cx, const char *name, const ast_file **out)
         return rules_parse(cx, embedded_source(cx->arena, f), out);
     }
     *out = embedded_by_header(cx, name);
+    if (*out == NULL) {
+        *out = embedded_by_model_type(cx, name);
+    }
     if (*out != NULL) {
         return RT_OK;
     }
