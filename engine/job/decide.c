@@ -2,6 +2,7 @@
  */
 #include <string.h>
 
+#include "config/learned.h"
 #include "job/build.h"
 
 /* The one source behind a tensor that is copied whole, or NULL. */
@@ -25,11 +26,19 @@ static bool is_listed(const char *const *names, size_t n, const char *name)
     return false;
 }
 
+/* Write the flag into the config that goes out, unless it already reads so: what its
+ * framework takes absence for needs no word. */
 static void put_flag(context *cx, job *j, const job_step *st, const expr *by, bool to)
 {
+    const unsigned side = 1 - st->from;
     const char *dot = by != NULL && by->s != NULL ? strchr(by->s, '.') : NULL;
-    if (dot != NULL && j->config != NULL &&
-        strcmp(j->to, st->m->layout[1 - st->from]) == 0) {
+    if (dot == NULL || j->config == NULL || strcmp(j->to, st->m->layout[side]) != 0) {
+        return;
+    }
+    values *view = values_view(cx, st->v);
+    view->config[side] = j->config;
+    const value *now = values_eval(cx, view, by, NULL, NULL);
+    if (now == NULL || now->kind != V_BOOL || value_truth(now) != to) {
         value_set(cx->arena, j->config, dot + 1, value_bool(cx->arena, to));
     }
 }
