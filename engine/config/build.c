@@ -11,7 +11,7 @@
 static void report(builder *b, const char *path, field_source from, exactness class_of,
                    const char *text)
 {
-    const field_report r = {path, from, class_of, text};
+    const field_report r = {path, from, class_of, from == FROM_DEFAULT, text};
     uint64_t at = 0;
     if (strmap_get(b->field_at, path, &at)) {
         b->fields.at[at] = r;
@@ -108,6 +108,10 @@ void build_soft(builder *b)
             put(b, w->path, of_row, FROM_ROW, MADE, text);
         } else if (!stands(b, w->path)) {
             put(b, w->path, w->val, FROM_EQUATION, w->class_of, text);
+            uint64_t at = 0;
+            if (strmap_get(b->field_at, w->path, &at)) {
+                b->fields.at[at].guessed = true;
+            }
         }
     }
 }
@@ -148,6 +152,19 @@ void build_hard(builder *b)
     }
 }
 
+/* Was a field of the source guessed, so that what this layout's own table says of the
+ * model is better?  One era's guess is not pushed through the other's row. */
+static bool was_guessed(const builder *b, const char *path)
+{
+    const config_result *made = b->c.req->made;
+    for (size_t i = 0; made != NULL && i < made->fields.n; i++) {
+        if (strcmp(made->fields.at[i].field, path) == 0) {
+            return made->fields.at[i].guessed;
+        }
+    }
+    return false;
+}
+
 /* `config rest`: what no other line names, unchanged. */
 void build_rest(builder *b)
 {
@@ -164,8 +181,10 @@ void build_rest(builder *b)
         const char *text =
             arena_printf(c->cx->arena, "%s.%s", c->from->m->layout[side], path);
         uint64_t at = 0;
-        if (x == NULL || (strmap_get(b->field_at, path, &at) &&
-                          b->fields.at[at].from == FROM_EQUATION)) {
+        if (x == NULL ||
+            (strmap_get(b->field_at, path, &at) &&
+             (b->fields.at[at].from == FROM_EQUATION ||
+              (b->fields.at[at].from == FROM_ROW && was_guessed(b, path))))) {
             continue;
         }
         if (old != NULL && value_equal(old, x)) {

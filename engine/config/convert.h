@@ -3,8 +3,9 @@
  * A target field comes from the first of: --set; an equation (over the source config,
  * or sizes solved from shapes); the row of the named-model table for the target's
  * layout; the target-layout config carried beside the source; the declared default
- * (said). `soft` equations yield to the row.  A row is vetoed by any size or hard
- * equation that disagrees with it.
+ * (said). `soft` equations yield to the row, as does `config rest` with what a step
+ * before had guessed.  A row is vetoed by any size or hard equation that disagrees with
+ * it.
  */
 #ifndef RT_CONFIG_CONVERT_H
 #define RT_CONFIG_CONVERT_H
@@ -23,21 +24,23 @@ typedef struct field_report {
     const char *field; /* "rope_base", "rope_scaling.factor" */
     field_source from;
     exactness class_of;
+    bool guessed;     /* by a soft equation or a default: the next table knows better */
     const char *text; /* "hf.rope_theta = 10000.0", "row TinyLlama/...", ... */
 } field_report;
-
-typedef struct config_request {
-    const value *carried; /* the target's config found beside the source, or NULL */
-    const value *row; /* fields of the named model in the target's layout, or NULL */
-    const char *row_name; /* for messages */
-    const value *set;     /* record of --set NAME=VALUE for target fields, or NULL */
-} config_request;
 
 typedef struct config_result {
     value *record; /* the target's config */
     VEC(field_report) fields;
     VEC(const char *) lossy; /* what `->` rows lose, in sentences */
 } config_result;
+
+typedef struct config_request {
+    const value *carried; /* the target's config found beside the source, or NULL */
+    const value *row; /* fields of the named model in the target's layout, or NULL */
+    const char *row_name;      /* for messages */
+    const config_result *made; /* how the source's config came about, or NULL: read */
+    const value *set; /* record of --set NAME=VALUE for target fields, or NULL */
+} config_request;
 
 /* Convert; RT_MISMATCH when an equation or table has no answer (slug "no-row" shows the
  * value), when the target contradicts itself, or a required field has no source. */

@@ -65,6 +65,9 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
         carried = NULL; /* two layouts may call their configs the same */
     }
     config_request req = {.carried = carried != NULL ? carried->record : NULL};
+    if (b->j->steps.n > 0) {
+        req.made = b->j->steps.at[b->j->steps.n - 1].config;
+    }
     const bool is_final = strcmp(to, final) == 0;
     if (is_final && b->ev.model_name != NULL) {
         const model_row *row = models_find(b->rows, b->n_rows, to, b->ev.model_name);
