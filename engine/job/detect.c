@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "mapping/names.h"
+#include "job/nearest.h"
 
 const found_config *config_of(const config_list *l, const char *layout)
 {
@@ -60,52 +60,6 @@ bool stage_has(void *who, const template *t)
     return false;
 }
 
-/* ---- names --------------------------------------------------------------------- */
-
-enum { SAMPLE = 96 }; /* names looked at: enough to tell layouts apart */
-
-static bool side_knows(arena *a, const mapping *m, unsigned side, const char *name)
-{
-    for (size_t r = 0; r < m->rules.n; r++) {
-        const map_rule *rule = &m->rules.at[r];
-        int64_t *numbers = NEW_N(a, int64_t, rule->captures.n + 1);
-        const char **words = NEW_N(a, const char *, rule->captures.n + 1);
-        uint32_t *choice = NEW_N(a, uint32_t, m->choices.n + 1);
-        for (size_t t = 0; t < rule->tensors[side].n; t++) {
-            for (uint32_t k = 0; k == 0 || k < 8;
-                 k++) { /* same alternative for all choices */
-                bool valid = k == 0;
-                for (size_t c = 0; c < m->choices.n; c++) {
-                    const uint32_t n = (uint32_t)m->choices.at[c].texts.n;
-                    valid = valid || k < n;
-                    choice[c] = k < n ? k : 0;
-                }
-                if (!valid) {
-                    break;
-                }
-                if (name_match(a, m, &rule->tensors[side].at[t].name, choice,
-                               rule->captures.at, name, numbers, words)) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
-
-/* How many of the sampled names this side of a mapping knows. */
-static size_t names_known(const mapping *m, unsigned side, const stage *s)
-{
-    arena *scratch = arena_new();
-    size_t hits = 0;
-    const size_t stride = s->tensors.n > SAMPLE ? s->tensors.n / SAMPLE : 1;
-    for (size_t i = 0; i < s->tensors.n; i += stride) {
-        hits += side_knows(scratch, m, side, s->tensors.at[i].name);
-    }
-    arena_free(scratch);
-    return hits;
-}
-
 /* ---- layout -------------------------------------------------------------------- */
 
 /* A side whose `detect` is about names (`has ...`) holds without any config. */
@@ -145,9 +99,7 @@ rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
         diag *dg =
             diag_report(cx->diags, SEV_ERROR, "no-layout", NOWHERE,
                         "no family knows any of the %zu tensor names", s->tensors.n);
-        if (s->tensors.n > 0) {
-            diag_note(dg, "the first is %s", s->tensors.at[0].name);
-        }
+        note_nearest(cx, ev, s, dg);
         diag_help(dg, "name the rules with --rules and the layout with --from");
         return RT_MISMATCH;
     }
@@ -278,8 +230,9 @@ static const mapping *by_names(const mapping_list *l, const char *from, const st
     return n_most == 1 ? best : NULL;
 }
 
-static rt_status no_family(context *cx, const mapping_list *l, const char *from,
-                           const value *config, size_t n_hits)
+static rt_status no_family(context *cx, const evidence *ev, const stage *s,
+                           const mapping_list *l, const char *from, const value *config,
+                           size_t n_hits)
 {
     const value *type = value_get(config, "model_type");
     diag *dg = diag_report(cx->diags, SEV_ERROR, "no-family", NOWHERE,
@@ -292,6 +245,9 @@ static rt_status no_family(context *cx, const mapping_list *l, const char *from,
         buf_printf(&names, "%s%s", i > 0 ? ", " : "", l->at[i]->name);
     }
     diag_note(dg, "candidates: %s", buf_str(&names));
+    if (n_hits == 0) {
+        note_nearest(cx, ev, s, dg);
+    }
     diag_help(dg, "choose one with --rules, or write a rule file (rules/README.md)");
     return RT_MISMATCH;
 }
@@ -329,5 +285,5 @@ rt_status detect_family(context *cx, const evidence *ev, const stage *s,
             *because = "its tensor names alone";
         }
     }
-    return *m != NULL ? RT_OK : no_family(cx, &l, from, config, n_hits);
+    return *m != NULL ? RT_OK : no_family(cx, ev, s, &l, from, config, n_hits);
 }
