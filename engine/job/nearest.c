@@ -110,6 +110,9 @@ static guess nearest(arena *a, const evidence *ev, const stage *s, const char **
     for (unsigned led = 0; led < 2; led++) {
         for (size_t i = 0; i < ev->n_all; i++) {
             for (unsigned side = 0; side < 2; side++) {
+                if (ev->all[i]->detect[side].n == 0) {
+                    continue; /* a part of other families, not one of its own */
+                }
                 guess g = {ev->all[i], side, "", 0};
                 g.lead = led == 1 ? lead_of(a, g.m, side) : "";
                 g.n_known = n_seen - unknown_names(a, &g, s, stride, names);
@@ -137,7 +140,9 @@ void note_nearest(context *cx, const evidence *ev, const stage *s, diag *dg)
                   g.m->name, s->tensors.n - n, s->tensors.n, g.m->layout[g.side],
                   g.lead[0] != '\0' ? " if '" : "", g.lead,
                   g.lead[0] != '\0' ? "' stood before them" : "");
-        diag_note(dg, "unmapped are %zu:", n);
+        if (n > 0) {
+            diag_note(dg, "unmapped are %zu:", n);
+        }
     }
     folded *f = NULL;
     const size_t n_folded = fold_names(a, names, n, &f);
