@@ -179,6 +179,48 @@ static void test_headers(kit *k)
     BAD_POKE(central[PKL], 16, 1, 4, "CRC-32");
 }
 
+/* The plain archive, with this extra field in the directory's entry of the last member.
+ */
+static archive with_extra(kit *k, const char *extra, size_t n)
+{
+    archive z = plain_zip(k), longer = {.bytes = {.arena = k->cx.arena}};
+
+    buf_add_n(&longer.bytes, z.bytes.p, z.end64);
+    buf_add_n(&longer.bytes, extra, n);
+    buf_add_n(&longer.bytes, z.bytes.p + z.end64, z.bytes.n - z.end64);
+    poke(&longer, z.central[VERSION] + 30, n, 2);
+    poke(&longer, z.end64 + n + 40, z.end64 + n - z.dir, 8);
+    poke(&longer, z.locator + n + 8, z.end64 + n, 8);
+    poke(&longer, z.end + n + 12, z.end64 + n - z.dir, 4);
+    memcpy(longer.central, z.central, sizeof z.central);
+    return longer;
+}
+
+static void test_extras(kit *k)
+{
+#define EXTRA(bytes) with_extra(k, bytes, sizeof(bytes) - 1)
+#define ZIP64(n)     "\1\0\10\0" n "\0\0\0\0\0\0\0"
+    good_zip(k, EXTRA("\xFB\x42\2\0ZZ"), NULL);
+    good_zip(k, EXTRA(ZIP64("\2")), NULL); /* nothing is saturated: not looked at */
+    BAD_ZIP(EXTRA(ZIP64("\2") ZIP64("\2")), "two ZIP64 fields");
+    BAD_ZIP(EXTRA("\1\0\11\0\2\0\0\0\0\0\0\0"), "longer than its place");
+    BAD_ZIP(EXTRA("\1\0\10"), "longer than its place");
+    BAD_ZIP(EXTRA("Z"), "longer than its place");
+    archive z = EXTRA(ZIP64("\2")); /* one number for two that are saturated */
+    poke(&z, z.central[VERSION] + 20, 0xFFFFFFFFFFFFFFFF, 8);
+    BAD_ZIP(z, "too short");
+    z = EXTRA("\1\0\20\0\2\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0");
+    poke(&z, z.central[VERSION] + 20, 0xFFFFFFFFFFFFFFFF, 8);
+    good_zip(k, z, NULL);
+    z = EXTRA("\1\0\20\0\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+              "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF");
+    poke(&z, z.central[VERSION] + 20, 0xFFFFFFFFFFFFFFFF, 8);
+    BAD_ZIP(z, "reaches into the directory");
+    z = EXTRA(ZIP64("\xFF")); /* the header's own place */
+    poke(&z, z.central[VERSION] + 42, 0xFFFFFFFF, 4);
+    BAD_ZIP(z, "no header");
+}
+
 static void test_names(kit *k)
 {
 #define ADDED(name) zip_with(k, N_PLAIN, (member){name, "x", 1, false})
@@ -290,6 +332,7 @@ int main(void)
     test_good(&k);
     test_end_records(&k);
     test_headers(&k);
+    test_extras(&k);
     test_names(&k);
     test_places(&k);
     test_records(&k);
