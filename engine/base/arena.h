@@ -13,20 +13,24 @@
 
 typedef struct arena arena;
 
-arena *arena_new(void);
+#define RT_NEVER_NULL __attribute__((returns_nonnull))
+
+arena *arena_new(void) RT_NEVER_NULL;
 void arena_free(arena *a); /* NULL is fine */
 
-void *arena_alloc(arena *a, size_t n_bytes);
-char *arena_strdup(arena *a, const char *s);
-char *arena_strndup(arena *a, const char *s, size_t n_bytes); /* adds the NUL */
+void *arena_alloc(arena *a, size_t n_bytes) RT_NEVER_NULL;
+char *arena_strdup(arena *a, const char *s) RT_NEVER_NULL;
+/* Adds the NUL. */
+char *arena_strndup(arena *a, const char *s, size_t n_bytes) RT_NEVER_NULL;
 char *arena_printf(arena *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3))) RT_NEVER_NULL;
 char *arena_vprintf(arena *a, const char *fmt, va_list ap)
-    __attribute__((format(printf, 2, 0)));
+    __attribute__((format(printf, 2, 0))) RT_NEVER_NULL;
 
 #define NEW(a, T)      ((T *)arena_alloc((a), sizeof(T)))
 #define NEW_N(a, T, n) ((T *)arena_alloc_n((a), (n), sizeof(T)))
-void *arena_alloc_n(arena *a, size_t n, size_t size); /* checks the product */
+/* Checks the product. */
+void *arena_alloc_n(arena *a, size_t n, size_t size) RT_NEVER_NULL;
 
 /* A growable array on an arena; embed as a struct member: VEC(int) sizes; */
 #define VEC(T)                                                                         \
@@ -42,7 +46,7 @@ void *arena_alloc_n(arena *a, size_t n, size_t size); /* checks the product */
         }                                                                              \
         (v)->at[(v)->n++] = (x);                                                       \
     } while (0)
-void *vec_grow(arena *a, void *at, size_t n, size_t *cap, size_t size);
+void *vec_grow(arena *a, void *at, size_t n, size_t *cap, size_t size) RT_NEVER_NULL;
 
 /* Text under construction; always NUL-terminated once something was added. */
 typedef struct buf {

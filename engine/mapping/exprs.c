@@ -29,7 +29,7 @@ bool expr_same(const expr *x, const expr *y)
         return false;
     }
     if ((x->kind == EXPR_BINARY && x->op != y->op) ||
-        (x->kind == EXPR_FLOAT && memcmp(&x->f, &y->f, sizeof x->f) != 0)) {
+        (x->kind == EXPR_FLOAT && (x->f < y->f || x->f > y->f))) {
         return false;
     }
     for (size_t i = 0; i < x->kid.n; i++) {
