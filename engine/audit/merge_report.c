@@ -23,6 +23,13 @@ static merge_numbers numbers_of(const plan_tensor *t, const exec_stats *s)
     return n;
 }
 
+static const char *rank_text(arena *a, const job *j, size_t i)
+{
+    return j->spectra != NULL && j->spectra[i].is_known
+               ? arena_printf(a, "%.2f", j->spectra[i].effective_rank)
+               : "-";
+}
+
 void merge_text(buf *out, const job *j, const exec_stats *stats)
 {
     int w = 6;
@@ -30,16 +37,19 @@ void merge_text(buf *out, const job *j, const exec_stats *stats)
         const int n = (int)strlen(j->merged.at[i].target);
         w = n > w ? n : w;
     }
-    buf_printf(out, "%-*s  rank  scale     |delta|/|W|  gain    changed  largest\n", w,
-               "target");
+    buf_printf(
+        out,
+        "%-*s  rank  scale     |delta|/|W|  gain    changed  effective rank  largest\n",
+        w, "target");
     for (size_t i = 0; i < j->merged.n; i++) {
         const job_merge_line *l = &j->merged.at[i];
         buf_printf(out, "%-*s  %4u  %-8.4g", w, l->target, l->rank, l->scale);
         if (stats != NULL && l->tensor < j->plan.tensors.n) {
             const merge_numbers n =
                 numbers_of(&j->plan.tensors.at[l->tensor], &stats[l->tensor]);
-            buf_printf(out, "  %-11.4g  %-6.4f  %5.1f %%  %.4g", n.relative, n.gain,
-                       100 * n.changed, stats[l->tensor].max_change);
+            buf_printf(out, "  %-11.4g  %-6.4f  %5.1f %%  %-14s  %.4g", n.relative,
+                       n.gain, 100 * n.changed, rank_text(out->arena, j, i),
+                       stats[l->tensor].max_change);
         }
         buf_add(out, "\n");
     }
@@ -64,6 +74,12 @@ value *merge_value(arena *a, const job *j, const exec_stats *stats)
         put_count(a, v, "rank", l->rank);
         value_set(a, v, "scale", value_float(a, l->scale));
         put_text(a, v, "scale_from", l->scale_from);
+        if (j->spectra != NULL && j->spectra[i].is_known) {
+            const spectrum *of = &j->spectra[i];
+            value_set(a, v, "largest_singular", value_float(a, of->largest));
+            value_set(a, v, "effective_rank", value_float(a, of->effective_rank));
+            value_set(a, v, "stable_rank", value_float(a, of->stable_rank));
+        }
         if (stats != NULL && l->tensor < j->plan.tensors.n) {
             const exec_stats *s = &stats[l->tensor];
             const merge_numbers n = numbers_of(&j->plan.tensors.at[l->tensor], s);

@@ -65,5 +65,8 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
     const rt_status status = job_run(&s->cx, j, run, dst, &done);
     progress_end(&bar);
     TRY(status);
+    if (j->merged.n > 0 && (o->report || session_wants_value(s))) {
+        TRY(job_spectra(&s->cx, j));
+    }
     return tell(s, j, &done);
 }

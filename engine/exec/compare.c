@@ -162,6 +162,28 @@ rt_status exec_survey_source(context *cx, const plan_source *x, exec_survey *out
     return errnum == 0 ? RT_OK : cannot_read(cx, x, errnum);
 }
 
+rt_status exec_read_numbers(context *cx, const plan_source *x, double *out)
+{
+    reader r;
+    unsigned char *room = malloc(2 * CHUNK_BYTES);
+    if (room == NULL) {
+        return no_memory(cx);
+    }
+    reader_init(&r, x, room);
+    const int64_t n = piece_elems(&r.whole);
+    const int64_t most = (int64_t)(CHUNK_BYTES / r.from.elem_bytes);
+    int errnum = 0;
+    for (int64_t lo = 0; lo < n && errnum == 0; lo += most) {
+        const int64_t hi = n - lo < most ? n : lo + most;
+        errnum = read_range(&r, lo, hi);
+        if (errnum == 0) {
+            cast_to_f64(out + lo, r.chunk, x->t->dt, (size_t)(hi - lo));
+        }
+    }
+    free(room);
+    return errnum == 0 ? RT_OK : cannot_read(cx, x, errnum);
+}
+
 /* ---- pieces --------------------------------------------------------------------- */
 
 /* The dim to halve, where elements lie farthest apart. */

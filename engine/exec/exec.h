@@ -62,6 +62,9 @@ typedef struct exec_survey {
 } exec_survey;
 RT_NODISCARD rt_status exec_survey_source(context *cx, const plan_source *x,
                                           exec_survey *out);
+/* All numbers of a floating-point source, in row-major order. */
+RT_NODISCARD rt_status exec_read_numbers(context *cx, const plan_source *x,
+                                         double *out);
 /* Has every element of these pieces of a source the bytes of `fill`? */
 RT_NODISCARD rt_status exec_all_equal_to(context *cx, const plan *p,
                                          const piece *pieces, size_t n, double fill,

@@ -52,6 +52,7 @@ typedef struct job {
     const char *row_name; /* row of the named-model table that was used, or NULL */
     VEC(job_step) steps;
     VEC(job_merge_line) merged;
+    struct spectrum *spectra; /* one for each of `merged`; NULL: not asked for */
     VEC(const char *) adapter_unused; /* adapter tensors that nothing takes */
     VEC(condition) conditions;        /* that the adapter's data must meet */
     plan plan;
@@ -71,6 +72,14 @@ RT_NODISCARD rt_status job_convert(context *cx, const job_options *opt, const ch
                                    job **out);
 RT_NODISCARD rt_status job_merge(context *cx, const job_options *opt, const char *base,
                                  const char *adapter, job **out);
+typedef struct spectrum { /* of an update's singular values */
+    bool is_known; /* false: it is no product of low rank, or of a very high one */
+    double largest;
+    double effective_rank; /* exp of the entropy of their shares of their sum */
+    double stable_rank;    /* the sum of their squares over the largest square */
+} spectrum;
+/* Find the spectra of what was merged: reads the adapter. */
+RT_NODISCARD rt_status job_spectra(context *cx, job *j);
 RT_NODISCARD rt_status job_decide(context *cx, job *j);
 
 typedef struct run_options {

@@ -22,7 +22,8 @@ typedef struct job_merge_line { /* one updated tensor of a merge */
     double scale;
     const char *scale_from; /* "adapter.lora_alpha / adapter.lora_r (FILE)", or NULL */
     uint32_t rank;
-    size_t tensor; /* index into plan.tensors, or SIZE_MAX */
+    piece_list blocks; /* parts of the target, each with the terms that reach it */
+    size_t tensor;     /* index into plan.tensors, or SIZE_MAX */
 } job_merge_line;
 
 typedef struct config_change { /* of the base's config */

@@ -176,6 +176,7 @@ typedef struct placed_term {
     uint32_t src[2];
     cut_list target, b, a;
     uint32_t rank;
+    piece_list blocks;
 } placed_term;
 
 static bool place_term(merger *g, const attempt *x, placed_term *p)
@@ -214,6 +215,9 @@ static bool add_atom(merger *g, const attempt *x, placed_term *p, const cut *tar
     /* One query head for each group is a dim of size 1, which composing would take for
      * the dim of the same stride that it stands in. */
     piece_canonical_with(&box, steps.at);
+    if (box.n_steps > 0) {
+        vec_push(g->cx->arena, &p->blocks, box);
+    }
     return piece_compose(g->cx->arena, &box, t->pieces.at, t->pieces.n, pieces,
                          1 << 20);
 }
@@ -261,4 +265,5 @@ void add_terms(merger *g, const attempt *x, plan_tensor *t)
         return;
     }
     add_merge_line(g, x, t, p.rank);
+    g->acc->lines.at[g->acc->lines.n - 1].blocks = p.blocks;
 }

@@ -6,8 +6,8 @@ import json
 import pytest
 import torch
 import yaml
+from litgpt import Config
 
-import evaluate
 from make_tiny import lit_state, same
 from program import convert, merge, run
 from test_merge import make_adapter
@@ -154,6 +154,17 @@ def test_the_report_has_the_numbers(base, lora, tmp_path):
     state = torch.load(lora / FILE, weights_only=True)["model"]
     before, after = lit_state(base), lit_state(tmp_path / "out")
     assert set(rows) == {k.removesuffix(".lora_A") + ".weight" for k in state if k.endswith("lora_A")}
+    z = Config.from_file(base / "model_config.yaml")
+    for name, row in rows.items():
+        module = name.removesuffix(".weight")
+        a, b = state[module + ".lora_A"].double(), state[module + ".lora_B"].double()
+        q = z.n_head * z.head_size
+        delta = torch.cat([b[:q] @ a[:3], b[q:] @ a[3:]]) if "qkv" in name else b @ a
+        sigma = torch.linalg.svdvals(7 / 3 * delta)[: len(a)]
+        share = sigma / sigma.sum()
+        assert row["largest_singular"] == pytest.approx(float(sigma[0]), rel=1e-9)
+        assert row["stable_rank"] == pytest.approx(float(sigma.square().sum() / sigma[0] ** 2), rel=1e-9)
+        assert row["effective_rank"] == pytest.approx(float((-(share * share.log()).sum()).exp()), rel=1e-6)
     for name in (n for n in rows if "mlp" in n):
         module, row, w = name.removesuffix(".weight"), rows[name], before[name].double()
         delta = 7 / 3 * state[module + ".lora_B"].double() @ state[module + ".lora_A"].double()
