@@ -281,7 +281,9 @@ typedef struct equation_item { /* config A = B when E;  soft A = B */
     bool soft;
 } equation_item;
 
-typedef struct assign_item { /* const lit.x = E (always that);  default lit.x = E */
+/* const lit.x = E (always that);  default lit.x = E;  const lit { x: 1, y: 2 } says two
+ * at once: then the path is the layout alone and the value the record. */
+typedef struct assign_item {
     const expr *path, *value;
     const expr *when;
 } assign_item;

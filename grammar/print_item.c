@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "grammar/format.h"
 
 const char *arrow_text(rule_arrow arrow)
@@ -188,7 +190,12 @@ static void print_assign(buf *out, const char *word, const assign_item *a)
 {
     buf_printf(out, "%s ", word);
     print_expr(out, a->path);
-    print_equals(out, a->value, " ");
+    if (strchr(a->path->s, '.') == NULL) {
+        buf_add(out, " ");
+        print_expr(out, a->value);
+    } else {
+        print_equals(out, a->value, " ");
+    }
     print_when(out, a->when);
 }
 

@@ -355,6 +355,10 @@ item: AXIS NAME equals[l]           { $$ = ast_define(ps, @$, ITEM_AXIS, $NAME, 
               { $$ = ast_assign(ps, @$, ITEM_CONST, ast_path(ps, @PATH, $PATH), $v, $e); }
     | DEFAULT PATH '=' expr[v] opt_when[e]
               { $$ = ast_assign(ps, @$, ITEM_DEFAULT, ast_path(ps, @PATH, $PATH), $v, $e); }
+    | CONST side record[v] opt_when[e]
+              { $$ = ast_assign(ps, @$, ITEM_CONST, ast_path(ps, @side, $side), $v, $e); }
+    | DEFAULT side record[v] opt_when[e]
+              { $$ = ast_assign(ps, @$, ITEM_DEFAULT, ast_path(ps, @side, $side), $v, $e); }
     | REQUIRE expr[e] BECAUSE STRING[s] { $$ = ast_demand(ps, @$, ITEM_REQUIRE, $e, $s); }
     | REFUSE expr[e] BECAUSE STRING[s]  { $$ = ast_demand(ps, @$, ITEM_REFUSE, $e, $s); }
     | IGNORE paths[l]               { $$ = ast_ignore(ps, @$, $l); }

@@ -150,6 +150,31 @@ static void take_include(reuse *ru, const item *it, const origin *from)
     ru->open.n--;
 }
 
+/* `const lit { x: 1, y: 2 }` is two lines, of which each may be overridden. */
+static void take_fields(check *ck, const item *it, const origin *from)
+{
+    const assign_item *as = &it->u.assign;
+    for (size_t i = 0; i < as->value->keys.n; i++) {
+        expr *path = NEW(ck->a, expr);
+        item *one = NEW(ck->a, item);
+        *path = *as->path;
+        path->at = as->value->kid.at[i]->at;
+        path->s = arena_printf(ck->a, "%s.%s", as->path->s, as->value->keys.at[i]);
+        *one = *it;
+        one->at = path->at;
+        one->u.assign.path = path;
+        one->u.assign.value = as->value->kid.at[i];
+        const taken_item ti = {one, from};
+        vec_push(ck->a, &ck->items, ti);
+    }
+}
+
+static bool is_of_fields(const item *it)
+{
+    return (it->kind == ITEM_CONST || it->kind == ITEM_DEFAULT) &&
+           strchr(it->u.assign.path->s, '.') == NULL;
+}
+
 static void take_list(reuse *ru, const item_list *items, const origin *from)
 {
     check *ck = ru->ck;
@@ -159,6 +184,8 @@ static void take_list(reuse *ru, const item_list *items, const origin *from)
             take_use(ru, it, from);
         } else if (it->kind == ITEM_INCLUDE) {
             take_include(ru, it, from);
+        } else if (is_of_fields(it)) {
+            take_fields(ck, it, from);
         } else if (!(it->kind == ITEM_DETECT && from->depth > 0)) {
             /* how a used family is told from others says nothing about its user */
             const taken_item ti = {it, from};
