@@ -81,7 +81,7 @@ def test_what_stands_there_is_kept(two, tmp_path):
 def test_convert_pretrained_checkpoint(two, tmp_path):
     _, ours = two
     run("convert_to_litgpt", ours)
-    state = {f"_orig_mod.{k}": v for k, v in lit_state(ours).items()}
+    state = {f"_orig_mod.{k}": v.clone() for k, v in lit_state(ours).items()}
     torch.save({"model": state, "step": 3}, ours / "lit_model.pth")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (ours / name).write_text("{}")
