@@ -16,6 +16,22 @@ rt_status cmd_convert(session *s)
     return status;
 }
 
+rt_status cmd_adapter(session *s)
+{
+    const job_options jo = session_job(s);
+    run_options run = session_run(s);
+    job *j = NULL;
+    if (s->opt.base == NULL) {
+        return session_usage(s,
+                             "add --base BASE: the checkpoint that it was trained on",
+                             "the base tells the shapes and names of its layers");
+    }
+    TRY(job_adapter(&s->cx, &jo, s->opt.base, s->opt.args.at[0], &j));
+    const rt_status status = session_write(s, j, &run, s->opt.args.at[1]);
+    job_close(j);
+    return status;
+}
+
 rt_status cmd_merge(session *s)
 {
     const job_options jo = session_job(s);

@@ -41,6 +41,7 @@ void help_usage(buf *out, const command *c);
 
 rt_status cmd_convert(session *s);
 rt_status cmd_merge(session *s);
+rt_status cmd_adapter(session *s);
 rt_status cmd_audit(session *s);
 rt_status cmd_verify(session *s);
 rt_status cmd_plan(session *s);

@@ -38,6 +38,16 @@ static const command commands[] = {
      "and dtype unless --to or --dtype say otherwise. Scale and rank come from the\n"
      "adapter's config or from --set lora_alpha=16 and the like.\n",
      EXITS_WRITE},
+    {"adapter", "ADAPTER DST", 2, 2, RULES | WRITE | OPTION(BASE), cmd_adapter,
+     "write an adapter in another layout, without merging it",
+     "retensor adapter --to lora-peft --base checkpoints/TinyLlama out/lora/final "
+     "out/peft",
+     "The factors follow the equations of the base's family: fused projections become "
+     "one\n"
+     "pair of factors for each part, or blocks of one pair. --to names the adapter's "
+     "layout\n"
+     "(lora-peft, lora-lit; or peft, lit).\n",
+     EXITS_WRITE},
     {"audit", "SRC", 1, 1, RULES | OPTION(LINTS), cmd_audit,
      "account for every tensor and config field",
      "retensor audit --rules falcon checkpoints/falcon-7b",
@@ -157,7 +167,7 @@ static const command commands[] = {
      "Takes the model out of a training checkpoint, wrapper prefixes removed.\n",
      EXITS_WRITE},
 };
-enum { N_COMMANDS = sizeof commands / sizeof *commands, N_OWN = 10 };
+enum { N_COMMANDS = sizeof commands / sizeof *commands, N_OWN = 11 };
 
 const command *command_find(const char *name)
 {

@@ -52,6 +52,8 @@ static const option_row rows[OPT_COUNT] = {
                      "repository of the model"},
     [OPT_LORA_PATH] = {"--lora_path", "FILE", KIND_TEXT, AT(lora_path),
                        "adapter weights"},
+    [OPT_BASE] = {"--base", "BASE", KIND_TEXT, AT(base),
+                  "checkpoint that the adapter was trained on; only headers are read"},
     [OPT_OUT_DIR] = {"--out_dir", "DIR", KIND_TEXT, AT(out_dir), "directory to write"},
     [OPT_OUTPUT_DIR] = {"--output_dir", "DIR", KIND_TEXT, AT(output_dir),
                         "directory to write"},

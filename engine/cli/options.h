@@ -30,7 +30,7 @@ typedef struct options {
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
     const char *checkpoint_dir, *model_name, *checkpoint_path, *output_path,
-        *config_path, *repo_id, *lora_path, *out_dir, *output_dir,
+        *config_path, *base, *repo_id, *lora_path, *out_dir, *output_dir,
         *pretrained_checkpoint_dir;
     VEC(const char *) args;
 } options;
@@ -46,6 +46,7 @@ typedef enum option_id {
     OPT_CONFIG_PATH,
     OPT_REPO_ID,
     OPT_LORA_PATH,
+    OPT_BASE,
     OPT_OUT_DIR,
     OPT_OUTPUT_DIR,
     OPT_PRETRAINED,

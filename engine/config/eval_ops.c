@@ -178,6 +178,9 @@ static const value *call_extreme(evaluation *ev, const expr *e, bool largest)
 
 const value *eval_call(evaluation *ev, const expr *e)
 {
+    if (strcmp(e->s, "modules") == 0) {
+        return ev->v != NULL ? ev->v->modules : NULL;
+    }
     if (strcmp(e->s, "min") == 0 || strcmp(e->s, "max") == 0) {
         return call_extreme(ev, e, e->s[1] == 'a');
     }

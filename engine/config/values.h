@@ -26,6 +26,8 @@ typedef struct values {
     /* answers `has TEMPLATE`; NULL: unknown, false */
     bool (*has_tensor)(void *who, const template *t);
     void *who;
+    const value
+        *modules; /* what `modules()` is: of an adapter that is written; or NULL */
     /* private */
     struct values_learned *learned;
 } values;

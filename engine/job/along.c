@@ -160,7 +160,9 @@ static void add_side_car(context *cx, const job *j, output *o)
 rt_status along_add(context *cx, job *j, const run_options *opt, const char *dst,
                     output *o)
 {
-    TRY(carry(cx, j, opt, dst, o));
+    if (!j->is_adapter) {
+        TRY(carry(cx, j, opt, dst, o));
+    }
     add_config(cx, j, opt, dst, o);
     add_side_car(cx, j, o);
     if (opt->index && output_n_files(o) == 1) {

@@ -65,6 +65,7 @@ typedef struct job {
     VEC(const char *) notes; /* said to the user: what was taken, assumed, decided */
     VEC(const char *) carry; /* paths of files that go along */
     rt_status status;        /* RT_OK, or what is wrong with rules and checkpoint */
+    bool is_adapter; /* what is written is an adapter: nothing of the base goes along */
     bool decided;
 } job;
 
@@ -80,6 +81,10 @@ typedef struct spectrum { /* of an update's singular values */
 } spectrum;
 /* Find the spectra of what was merged: reads the adapter. */
 RT_NODISCARD rt_status job_spectra(context *cx, job *j);
+/* The adapter for another layout, named by its merge file ("lora-peft", or the part of
+ * it behind the dash); of the base only headers are read. */
+RT_NODISCARD rt_status job_adapter(context *cx, const job_options *opt,
+                                   const char *base, const char *adapter, job **out);
 RT_NODISCARD rt_status job_decide(context *cx, job *j);
 
 typedef struct run_options {

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "config/fields.h"
 #include "job/build.h"
+#include "plan/unmerge.h"
 
 /* ---- merge --------------------------------------------------------------------- */
 
@@ -180,28 +181,103 @@ static rt_status find_merge(builder *b, const char *file, const mapping **m)
     return RT_MISMATCH;
 }
 
+/* From the files to the base with the adapter added, in the merge file's layout. */
+static rt_status merge_at(builder *b, const job_options *opt, const char *base,
+                          const char *adapter, const char **to)
+{
+    const mapping *m;
+    const char *file, *config_path = NULL;
+    value *found = NULL;
+    context *cx = b->cx;
+    TRY(find_adapter(b, adapter, &file));
+    TRY(checkpoint_open(cx, file, &b->j->adapter));
+    TRY(find_merge(b, file, &m));
+    b->fallback = m->layout[LEFT];
+    TRY(builder_open(b, base));
+    const stage *terms = stage_of_inventory(cx, &b->j->plan, b->j->adapter->inv);
+    TRY(config_load(cx, m->layout[RIGHT], b->j->adapter->dir, &found, &config_path));
+    *to = opt->to != NULL ? opt->to : b->layout;
+    TRY(builder_walk(b, m->layout[LEFT]));
+    return add_adapter(b, terms, m, 1, adapter_config(b, found),
+                       config_path != NULL ? config_path : "--set");
+}
+
 rt_status job_merge(context *cx, const job_options *opt, const char *base,
                     const char *adapter, job **out)
 {
     builder b;
-    const mapping *m;
-    const char *file, *config_path = NULL;
-    value *found = NULL;
+    const char *to = NULL;
     TRY(builder_start(cx, opt, &b));
-    TRY(find_adapter(&b, adapter, &file));
-    TRY(checkpoint_open(cx, file, &b.j->adapter));
-    TRY(find_merge(&b, file, &m));
-    b.fallback = m->layout[LEFT];
-    TRY(builder_open(&b, base));
-    const stage *terms = stage_of_inventory(cx, &b.j->plan, b.j->adapter->inv);
-    TRY(config_load(cx, m->layout[RIGHT], b.j->adapter->dir, &found, &config_path));
-    const char *to = opt->to != NULL ? opt->to : b.layout;
-    TRY(builder_walk(&b, m->layout[LEFT]));
-    TRY(add_adapter(&b, terms, m, 1, adapter_config(&b, found),
-                    config_path != NULL ? config_path : "--set"));
+    TRY(merge_at(&b, opt, base, adapter, &to));
     TRY(builder_walk(&b, to));
     TRY(builder_finish(&b));
     link_merged(&b);
+    *out = b.j;
+    return RT_OK;
+}
+
+/* ---- adapters ------------------------------------------------------------------ */
+
+/* The merge file whose adapter layout is meant: its name, or what is behind its dash.
+ */
+static rt_status find_target(builder *b, const char *to, const mapping **m)
+{
+    *m = NULL;
+    for (size_t i = 0; to != NULL && i < b->n_merges; i++) {
+        const char *own = b->merges[i]->layout[RIGHT], *dash = strchr(own, '-');
+        if (*m == NULL &&
+            (strcmp(own, to) == 0 || (dash != NULL && strcmp(dash + 1, to) == 0))) {
+            *m = b->merges[i];
+        }
+    }
+    if (*m != NULL) {
+        return RT_OK;
+    }
+    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-way", NOWHERE, "%s%s",
+                           to != NULL ? "no rules know adapters of layout " : "",
+                           to != NULL ? to : "--to names the adapter's layout");
+    for (size_t i = 0; i < b->n_merges; i++) {
+        diag_note(dg, "there is %s", b->merges[i]->layout[RIGHT]);
+    }
+    return RT_USAGE;
+}
+
+rt_status job_adapter(context *cx, const job_options *opt, const char *base,
+                      const char *adapter, job **out)
+{
+    builder b;
+    const mapping *m;
+    const char *to;
+    values *family, *v;
+    unmerged made = {.class_of = EXACT};
+    job_options plain = *opt;
+    plain.to = NULL;
+    TRY(builder_start(cx, opt, &b));
+    TRY(find_target(&b, opt->to, &m));
+    b.opt = &plain;
+    TRY(merge_at(&b, &plain, base, adapter, &to));
+    if (b.j->status != RT_OK) {
+        return b.j->status;
+    }
+    TRY(builder_walk(&b, m->layout[LEFT]));
+    TRY(family_values(&b, &family));
+    value *config = value_record(cx->arena);
+    TRY(values_read_pair(cx, m, b.config, b.config_path, config, "made", &v));
+    v->has_tensor = stage_has;
+    TRY(stage_unmerge(cx, &b.j->plan, b.at, v, family, config, &made));
+    for (size_t i = 0; i < made.notes.n; i++) {
+        builder_note(&b, made.notes.at[i]);
+    }
+    for (size_t i = 0; i < made.factors->tensors.n; i++) {
+        made.factors->tensors.at[i].class_of = made.class_of;
+    }
+    b.at = made.factors;
+    b.layout = m->layout[RIGHT];
+    b.config = config;
+    b.opt = opt;
+    b.j->merged.n = 0;
+    b.j->is_adapter = true;
+    TRY(builder_finish(&b));
     *out = b.j;
     return RT_OK;
 }

@@ -19,6 +19,8 @@ static const layout_files layouts[] = {
     {"hf5", FORMAT_SAFETENSORS, "model.safetensors", 5000000000u},
     {"lit", FORMAT_TORCH, "lit_model.pth", 0},
     {"lit-legacy", FORMAT_TORCH, "lit_model.pth", 0},
+    {"lora-lit", FORMAT_TORCH, "lit_model.pth.lora", 0},
+    {"lora-peft", FORMAT_SAFETENSORS, "adapter_model.safetensors", 0},
     {NULL, FORMAT_SAFETENSORS, "model.safetensors", 0},
 };
 

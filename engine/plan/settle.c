@@ -265,6 +265,15 @@ static void report_parts(merger *g, const attempt *x, const conditions *c,
         "say them with --set, for example --set lora_query=true --set lora_key=false");
 }
 
+bool settle_target(merger *g, attempt *x)
+{
+    const size_t n_axes = g->m->axes.n;
+    x->size = NEW_N(g->cx->arena, int64_t, n_axes + 1);
+    memcpy(x->size, g->v->size, n_axes * sizeof *x->size);
+    x->n_tensors = 0;
+    return sizes_fit(x, &g->out->tensors.at[x->target_at]);
+}
+
 fit settle_parts(merger *g, attempt *x)
 {
     const conditions c = conditions_of(g, x);

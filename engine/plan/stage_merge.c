@@ -131,13 +131,11 @@ static const map_dims *turned(merger *g, const map_dims *d)
     return t;
 }
 
-/* Settle in the order in which the base stores the map.  Without a family the shapes
- * tell it, and for a square map the line does. */
+/* Without a family the shapes tell how the base stores a map, and for a square one the
+ * line does. */
 static fit settle_stored(merger *g, attempt *x, arrow_kind stored)
 {
     const map_dims *d = x->u->target.dims;
-    const bool turns = d->arrow != ARROW_NONE && stored != ARROW_NONE;
-    x->target_dims = turns && stored != d->arrow ? turned(g, d) : d;
     fit f = settle_parts(g, x);
     if (f == MISFIT && d->arrow != ARROW_NONE && stored == ARROW_NONE) {
         x->target_dims = turned(g, d);
@@ -191,23 +189,38 @@ static void mark_used(merger *g, const attempt *x)
 
 /* ---- matching ------------------------------------------------------------------ */
 
+bool update_reaches(merger *g, const map_update *u, size_t at, attempt *x,
+                    arrow_kind *stored)
+{
+    const map_name *named = u->each != NULL ? u->each : &u->target.name;
+    const char *base_name = g->out->tensors.at[at].name;
+    *x = (attempt){.u = u,
+                   .target_at = at,
+                   .target_dims = u->target.dims,
+                   .numbers = NEW_N(g->cx->arena, int64_t, u->captures.n + 1),
+                   .words = NEW_N(g->cx->arena, const char *, u->captures.n + 1)};
+    if (!name_match(g->cx->arena, g->m, named, g->v->choice, u->captures.at, base_name,
+                    x->numbers, x->words) ||
+        is_excepted(g, u, base_name) || !runs_over(g, u, at, stored)) {
+        return false;
+    }
+    const arrow_kind own = u->target.dims->arrow;
+    if (own != ARROW_NONE && *stored != ARROW_NONE && *stored != own) {
+        x->target_dims = turned(g, u->target.dims);
+    }
+    return true;
+}
+
 static void match_one(matching *mt, const map_update *u, size_t at)
 {
     merger *g = mt->g;
-    const map_name *named = u->each != NULL ? u->each : &u->target.name;
-    const char *base_name = g->out->tensors.at[at].name;
+    attempt x;
     arrow_kind stored;
-    attempt x = {.u = u,
-                 .target_at = at,
-                 .numbers = NEW_N(g->cx->arena, int64_t, u->captures.n + 1),
-                 .words = NEW_N(g->cx->arena, const char *, u->captures.n + 1)};
-    if (!name_match(g->cx->arena, g->m, named, g->v->choice, u->captures.at, base_name,
-                    x.numbers, x.words)) {
+    if (!update_reaches(g, u, at, &x, &stored)) {
         return;
     }
     const size_t there = look_up_all(g, &x);
-    if (there == 0 || is_excepted(g, u, base_name) || !runs_over(g, u, at, &stored) ||
-        !guards_hold(g, &x)) {
+    if (there == 0 || !guards_hold(g, &x)) {
         return;
     }
     const char *target = name_fill(g->cx->arena, g->m, &u->target.name, g->v->choice,

@@ -6,7 +6,7 @@
 
 /* ---- terms --------------------------------------------------------------------- */
 
-static bool cut_stride(const cut *c, uint32_t axis, int64_t *stride)
+bool cut_stride(const cut *c, uint32_t axis, int64_t *stride)
 {
     for (unsigned i = 0; i < c->n_axes; i++) {
         if (c->axis[i] == axis) {
@@ -18,7 +18,7 @@ static bool cut_stride(const cut *c, uint32_t axis, int64_t *stride)
     return false;
 }
 
-static bool joins(const cut *target, const cut *x, const cut *y)
+bool cuts_join(const cut *target, const cut *x, const cut *y)
 {
     /* The labels of both factors together are exactly the target's. */
     unsigned n = 0;
@@ -200,7 +200,7 @@ static bool add_atom(merger *g, const attempt *x, placed_term *p, const cut *tar
         for (size_t k = 0; k < (p->a.n > 0 ? p->a.n : 1); k++) {
             const cut *a = p->a.n > 0 ? &p->a.at[k] : NULL;
             step s;
-            if (joins(target, &p->b.at[i], a) &&
+            if (cuts_join(target, &p->b.at[i], a) &&
                 build_term(x, target, &p->b.at[i], a, p->src, &s)) {
                 p->rank = s.t.rank;
                 vec_push(g->cx->arena, &steps, s);

@@ -69,6 +69,17 @@ void replace_tensor(merger *g, const attempt *x, plan_tensor *t);
 void replace_rows(merger *g, const attempt *x, plan_tensor *t);
 void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t rank);
 
+/* Does the update change this tensor of `out`, by its name and by how it is stored?
+ * Fills captures and dims of x; *stored: how the family stores it. */
+bool update_reaches(merger *g, const map_update *u, size_t at, attempt *x,
+                    arrow_kind *stored);
+/* The sizes that the target's shape tells; all guarded parts are there. */
+bool settle_target(merger *g, attempt *x);
+/* The labels of both factors' atoms together are the target's; y may be NULL. */
+bool cuts_join(const cut *target, const cut *x, const cut *y);
+/* Stride of an axis, or 0 and false. */
+bool cut_stride(const cut *c, uint32_t axis, int64_t *stride);
+
 /* ---- merge_names.c ------------------------------------------------------------- */
 /* The adapter under the names that the rules know; two tensors of one name must be
  * equal. */

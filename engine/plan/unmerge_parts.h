@@ -1,0 +1,46 @@
+/* plan/unmerge_parts.h -- blocks of terms: found in pieces, written as factors. */
+#ifndef RT_PLAN_UNMERGE_PARTS_H
+#define RT_PLAN_UNMERGE_PARTS_H
+
+#include "plan/unmerge.h"
+#include "plan/update.h"
+
+/* Rows of B times columns of A, as one term of the stage has them. */
+typedef struct block {
+    uint32_t b, a; /* sources */
+    int64_t b_k, a_k, first_rank;
+    uint32_t rank;
+    double scale, fold; /* B is multiplied by fold */
+    int64_t *row, *col; /* element of B, of A at rank 0; -1: not reached */
+    int64_t n_reached;  /* elements of the target */
+} block;
+
+typedef struct slot { /* one atom of the target */
+    cut target;
+    int64_t n_rows, n_cols;
+    VEC(block) blocks;
+} slot;
+
+typedef struct found { /* one target tensor, its update and its blocks */
+    attempt x;
+    const plan_tensor *t;
+    const map_tensor *as[2]; /* the factors: B, A */
+    VEC(slot) slots;
+    uint32_t rank_axis;
+    int64_t rank;
+} found;
+
+typedef struct unmerger {
+    merger g; /* what matching an update needs */
+    const plan *plan;
+    value *config;
+    unmerged *out;
+    VEC(found) all;
+} unmerger;
+
+/* Fill slots and blocks of f, whose attempt is set; NULL, or why it cannot be. */
+const char *found_blocks(unmerger *um, found *f);
+/* Pieces, shape and dtype of a factor (0: B, 1: A); false: too many pieces. */
+bool factor_pieces(unmerger *um, const found *f, unsigned which, plan_tensor *t);
+
+#endif
