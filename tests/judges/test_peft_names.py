@@ -1,0 +1,186 @@
+"""What PEFT's files may be called and hold, and what is refused: small files, exact sums."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from make_tiny import hf_state
+from program import merge, run
+from test_peft import near
+
+Q = "model.layers.0.self_attn.q_proj"
+CONFIG = dict(peft_type="LORA", r=2, lora_alpha=6, target_modules=["q_proj"])
+
+
+@pytest.fixture(scope="module")
+def factors():
+    torch.manual_seed(7)
+    return torch.randn(2, 32) * 0.1, torch.randn(32, 2) * 0.1  # A, B of llama-mha's q_proj
+
+
+def write(path, tensors, **config):
+    path.mkdir()
+    save_file({k: v.contiguous() for k, v in tensors.items()}, path / "adapter_model.safetensors")
+    (path / "adapter_config.json").write_text(json.dumps({**CONFIG, **config}))
+    return path
+
+
+def refused(models, adapter, out, *words, base="llama-mha", more=()):
+    said = run("merge", *more, models(base), adapter, out, expect=4)
+    for word in words:
+        assert word in said.stderr, said.stderr
+    assert not out.exists()
+
+
+NAMES = {
+    "plain": ("base_model.model.{m}.lora_A.weight", "base_model.model.{m}.lora_B.weight"),
+    "no prefix": ("{m}.lora_A.weight", "{m}.lora_B.weight"),
+    "half a prefix": ("base_model.{m}.lora_A.weight", "base_model.{m}.lora_B.weight"),
+    "doubled": ("base_model.model.base_model.model.{m}.lora_A.weight", "base_model.model.base_model.model.{m}.lora_B.weight"),
+    "adapter name": ("base_model.model.{m}.lora_A.default.weight", "base_model.model.{m}.lora_B.default.weight"),
+    "name with dots": ("base_model.model.{m}.lora_A.my.run.2.weight", "base_model.model.{m}.lora_B.my.run.2.weight"),
+    "without weight": ("base_model.model.{m}.lora_A.mine", "base_model.model.{m}.lora_B.mine"),
+    "compiled": ("base_model.model._orig_mod.{m}.lora_A.weight", "base_model.model._orig_mod.{m}.lora_B.weight"),
+    "compiled outside": ("_orig_mod.base_model.model.{m}.lora_A.weight", "_orig_mod.base_model.model.{m}.lora_B.weight"),
+    "data parallel": ("module.base_model.model.{m}.lora_A.weight", "module.base_model.model.{m}.lora_B.weight"),
+    "sharded": ("base_model.model._fsdp_wrapped_module.{m}.lora_A.weight", "base_model.model._fsdp_wrapped_module.{m}.lora_B.weight"),
+}
+
+
+@pytest.mark.parametrize("names", NAMES)
+def test_residues(names, factors, models, tmp_path):
+    write(tmp_path / "a", {n.format(m=Q): t for n, t in zip(NAMES[names], factors)})
+    out = hf_state(merge(models("llama-mha"), tmp_path / "a", tmp_path / "out"))
+    before = hf_state(models("llama-mha"))
+    near(out[Q + ".weight"], before[Q + ".weight"].double() + 3 * factors[1].double() @ factors[0].double())
+    assert all(torch.equal(out[k], before[k]) for k in out if k != Q + ".weight")
+
+
+@pytest.mark.parametrize("drift", ["layers.0.self_attn.q_proj", "language_model.model.layers.0.self_attn.q_proj"])
+def test_other_roots(drift, factors, models, tmp_path):
+    """A class of another version has the same modules below another path."""
+    write(tmp_path / "a", {f"base_model.model.{drift}.lora_{n}.weight": t for n, t in zip("AB", factors)})
+    out = hf_state(merge(models("llama-mha"), tmp_path / "a", tmp_path / "out"))
+    before = hf_state(models("llama-mha"))[Q + ".weight"]
+    near(out[Q + ".weight"], before.double() + 3 * factors[1].double() @ factors[0].double())
+
+
+def test_a_stored_copy_must_be_equal(factors, models, tmp_path):
+    norm = torch.rand(32)
+    pair = {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)}
+    both = {"base_model.model.model.norm.weight": norm, "base_model.model.model.norm.modules_to_save.weight": norm.clone(),
+            "base_model.model.model.norm.original_module.weight": torch.ones(32)}
+    write(tmp_path / "a", {**pair, **both})
+    assert torch.equal(hf_state(merge(models("llama-mha"), tmp_path / "a", tmp_path / "out"))["model.norm.weight"], norm)
+    both["base_model.model.model.norm.modules_to_save.weight"][3] += 1
+    write(tmp_path / "b", {**pair, **both})
+    refused(models, tmp_path / "b", tmp_path / "no", "norm", "differ")
+
+
+KINDS = {
+    "pissa": (dict(init_lora_weights="pissa"), "PiSSA"),
+    "pissa_niter": (dict(init_lora_weights="pissa_niter_16"), "PiSSA"),
+    "olora": (dict(init_lora_weights="olora"), "OLoRA"),
+    "loftq": (dict(init_lora_weights="loftq"), "LoftQ"),
+    "alora": (dict(alora_invocation_tokens=[1, 2]), "aLoRA"),
+    "arrow": (dict(arrow_config=dict(top_k=3)), "Arrow"),
+    "kasa": (dict(kasa_config=dict(beta=1.0)), "KaSA"),
+    "qalora": (dict(use_qalora=True), "QALoRA"),
+    "bdlora": (dict(use_bdlora=dict(n=2)), "block"),
+    "replication": (dict(layer_replication=[[0, 2], [1, 2]]), "layer_replication"),
+    "no rank": (dict(r=None), "`r`"),
+    "no alpha": (dict(lora_alpha=None), "lora_alpha"),
+    "rank 0": (dict(r=0), "rank"),
+    "another rank": (dict(r=4), "n = "),
+    "a pattern's rank": (dict(rank_pattern={"q_proj": 1}), "n = "),
+    "a wrong pattern": (dict(rank_pattern={"(": 1}), "pattern"),
+    "dora without magnitudes": (dict(use_dora=True), "lora_magnitude_vector"),
+    **{t.lower(): (dict(peft_type=t), "LoRA") for t in ("IA3", "LOHA", "LOKR", "VERA", "ADALORA", "OFT", "BOFT", "HRA", "XLORA")},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_refused_configs(kind, factors, models, tmp_path):
+    config, word = KINDS[kind]
+    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)}, **config)
+    refused(models, tmp_path / "a", tmp_path / "out", word)
+
+
+def test_refused_files(factors, models, tmp_path):
+    a, b = factors
+    name = "base_model.model." + Q
+    cases = [
+        ({name + ".lora_A.weight": a}, ["lora_B"]),
+        ({name + ".lora_B.weight": b}, ["lora_A"]),
+        ({name + ".lora_A.weight": a[:, :16], name + ".lora_B.weight": b}, ["[2, 16]", "q_proj"]),
+        ({name + ".lora_A.weight": a, name + ".lora_B.weight": b, name + ".lora_B.bias": torch.ones(32)}, ["bias"]),
+        ({name + ".lora_A.weight": a, name + ".lora_B.weight": b, name + ".lora_magnitude_vector": torch.ones(32)}, ["magnitude"]),
+        ({name.replace("layers.0", "layers.7") + ".lora_A.weight": a, name.replace("layers.0", "layers.7") + ".lora_B.weight": b},
+         ["layers.7"]),
+        ({name + ".lora_A.weight": a, name + ".lora_B.weight": b, "base_model.model.model.extra.weight": a.clone()}, ["extra"]),
+        ({"base_model.model.model.embed_tokens.weight": torch.zeros(70, 32)}, ["lm_head", "70"]),
+    ]
+    for i, (tensors, words) in enumerate(cases):
+        write(tmp_path / f"a{i}", tensors)
+        refused(models, tmp_path / f"a{i}", tmp_path / "out", *words)
+
+
+def test_scale_from_the_command_line(factors, models, tmp_path):
+    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)})
+    (tmp_path / "a" / "adapter_config.json").unlink()
+    refused(models, tmp_path / "a", tmp_path / "no", "--set")
+    out = hf_state(merge(models("llama-mha"), tmp_path / "a", tmp_path / "out", "--set", "r=2", "--set", "lora_alpha=0.5"))
+    before = hf_state(models("llama-mha"))[Q + ".weight"]
+    near(out[Q + ".weight"], before.double() + 0.25 * factors[1].double() @ factors[0].double())
+
+
+# ---- experts: one parameter with a batch dimension, in a model that no family knows ----
+
+E, OUT, IN, R = 3, 10, 6, 2
+
+
+def experts(tmp_path, square=False):
+    torch.manual_seed(5)
+    out = IN if square else OUT
+    base = {"layers.0.experts.gate_up": torch.randn(E, out, IN), "layers.0.experts.down": torch.randn(E, IN, 8),
+            "layers.0.norm.weight": torch.ones(IN)}
+    (tmp_path / "base").mkdir()
+    save_file(base, tmp_path / "base" / "model.safetensors")
+    (tmp_path / "base" / "config.json").write_text(json.dumps(dict(model_type="unknown_moe")))
+    return base
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["out_in", "in_out"])
+@pytest.mark.parametrize("packing", ["rank_major", "grouped_by_expert"])
+def test_experts(packing, turned, tmp_path):
+    base = experts(tmp_path)
+    tensors, want = {}, {}
+    # the parameter that was registered last is outermost
+    for name, where in (("layers.0.experts.gate_up", ".base_layer"), ("layers.0.experts.down", "")):
+        _, d1, d2 = base[name].shape
+        o, i = (d2, d1) if turned else (d1, d2)
+        a, b = torch.randn(E, R, i), torch.randn(o, R, E)
+        delta = torch.einsum("oke,eki->eoi", b.double(), a.double())
+        want[name] = base[name].double() + 3 * (delta.transpose(1, 2) if turned else delta)
+        tensors[f"base_model.model.layers.0.experts{where}.lora_A.weight"] = a.reshape(E * R, i)
+        tensors[f"base_model.model.layers.0.experts{where}.lora_B.weight"] = (
+            b.reshape(o, R * E) if packing == "rank_major" else b.transpose(1, 2).reshape(o, E * R))
+    write(tmp_path / "a", tensors, **({} if packing == "rank_major" else {"lora_B_layout": packing}))
+    out = hf_state(merge(tmp_path / "base", tmp_path / "a", tmp_path / "out"))
+    for name in want:
+        near(out[name], want[name])
+
+
+def test_square_experts_need_a_word(tmp_path):
+    base = experts(tmp_path, square=True)["layers.0.experts.gate_up"]
+    a, b = torch.randn(E, R, IN), torch.randn(IN, R, E)
+    write(tmp_path / "a", {"base_model.model.layers.0.experts.lora_A.weight": a.reshape(E * R, IN),
+                           "base_model.model.layers.0.experts.lora_B.weight": b.reshape(IN, R * E)})
+    said = run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "out", expect=4)
+    assert "two ways" in said.stderr and "orientation" in said.stderr
+    delta = 3 * torch.einsum("oke,eki->eoi", b.double(), a.double())
+    for word, turn in (("out_in", delta), ("in_out", delta.transpose(1, 2))):
+        out = hf_state(merge(tmp_path / "base", tmp_path / "a", tmp_path / word, "--set", f"orientation={word}"))
+        near(out["layers.0.experts.gate_up"], base.double() + turn)
