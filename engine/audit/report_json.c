@@ -1,6 +1,7 @@
 /* The account of a job for programs. */
 #include "audit/report.h"
 #include "audit/show.h"
+#include "config/fields.h"
 
 static value *axes_value(arena *a, const job_step *st)
 {
@@ -31,6 +32,7 @@ static value *fields_value(arena *a, const config_result *c)
         put_text(a, v, "from", sources[f->from]);
         put_text(a, v, "class", exactness_name(f->class_of));
         put_text(a, v, "text", f->text);
+        value_set(a, v, "value", value_copy(a, record_at(c->record, f->field)));
         vec_push(a, &list->items, v);
     }
     return list;

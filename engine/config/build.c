@@ -153,7 +153,8 @@ void build_hard(builder *b)
 }
 
 /* Was a field of the source guessed, so that what this layout's own table says of the
- * model is better?  One era's guess is not pushed through the other's row. */
+ * model is better, or the
+ * carried config?  One era's guess is not pushed through to the other. */
 static bool was_guessed(const builder *b, const char *path)
 {
     const config_result *made = b->c.req->made;
@@ -181,10 +182,9 @@ void build_rest(builder *b)
         const char *text =
             arena_printf(c->cx->arena, "%s.%s", c->from->m->layout[side], path);
         uint64_t at = 0;
-        if (x == NULL ||
-            (strmap_get(b->field_at, path, &at) &&
-             (b->fields.at[at].from == FROM_EQUATION ||
-              (b->fields.at[at].from == FROM_ROW && was_guessed(b, path))))) {
+        const bool known = strmap_get(b->field_at, path, &at);
+        if (x == NULL || (known && b->fields.at[at].from == FROM_EQUATION) ||
+            ((known || old != NULL) && was_guessed(b, path))) {
             continue;
         }
         if (old != NULL && value_equal(old, x)) {
