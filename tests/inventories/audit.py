@@ -44,8 +44,9 @@ def faults(program, name, family, place):
     if code != 0:
         return [f"exit {code}: {err.strip()}"]
     bad = []
-    if f"family {family} (hf -> lit)" not in out:
-        bad.append(f"not of family {family}")
+    way = family if family.endswith(")") else f"{family} (hf -> lit)"
+    if f"family {way}" not in out:
+        bad.append(f"not of family {way}")
     if f"names, {n} tensors" not in out:
         bad.append(f"not {n} tensors")
     rows = re.search(r"\nrules  .*\n((?:  .*\n)+)", out).group(1).splitlines()

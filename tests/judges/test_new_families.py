@@ -8,9 +8,13 @@ import pytest
 import torch
 import transformers
 from litgpt.config import Config
+from litgpt.model import GPT
+from litgpt.scripts.convert_hf_checkpoint import copy_weights_gemma_3
 
 from make_tiny import CASES, hf_json, hf_state, lit_state, same
 from program import convert, run
+
+TOKENS = torch.randint(1, 64, (2, 24), generator=torch.Generator().manual_seed(7))
 
 EXPERTS = {  # name of an expert's projection in transformers 4: what it is
     "mixtral": {"w1": "gate", "w3": "up", "w2": "down"},
@@ -120,3 +124,64 @@ def test_experts_in_one_group_are_refused(models, tmp_path):
     (source / "config.json").write_text(json.dumps({**hf_json(source), "n_group": 1}))
     done = run("convert", "--to", "lit", source, tmp_path / "lit", expect=4)
     assert "softmax" in done.stderr and not (tmp_path / "lit").exists()
+
+
+VISION = dict(
+    text_config=dict(vocab_size=128, hidden_size=32, num_hidden_layers=3, num_attention_heads=8, num_key_value_heads=2,
+                     head_dim=6, intermediate_size=48, max_position_embeddings=96, query_pre_attn_scalar=6,
+                     sliding_window=8, rms_norm_eps=1e-6, pad_token_id=0,
+                     layer_types=["sliding_attention", "full_attention", "sliding_attention"]),
+    vision_config=dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+                       image_size=28, patch_size=14),
+    image_token_index=64, mm_tokens_per_image=4)
+VISION_LIT = dict(n_layer=3, n_embd=32, n_head=8, n_query_groups=2, head_size=6, intermediate_size=48, block_size=96,
+                  padded_vocab_size=64, vocab_size=64, attention_scores_scalar=6, sliding_window_size=8,
+                  sliding_window_indices=[1, 0, 1], rope_indices=[1, 0, 1], norm_eps=1e-6, rope_adjustments=None)
+
+
+@pytest.fixture(scope="module")
+def vision(tmp_path_factory):
+    """A tiny Gemma 3 with vision, and what it computes for text."""
+    torch.manual_seed(3)
+    path = tmp_path_factory.mktemp("vision") / "model"
+    model = transformers.Gemma3ForConditionalGeneration(transformers.Gemma3Config(**VISION)).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn_like(p) * 0.05)
+    model.save_pretrained(path)
+    return path, model
+
+
+def test_the_text_model_of_gemma3_with_vision(vision, tmp_path):
+    path, model = vision
+    lit = convert(path, tmp_path / "lit", "lit")
+    config, expected = Config.from_name("Gemma-3-4b-it", **VISION_LIT), {}
+    with torch.inference_mode():
+        copy_weights_gemma_3({}, expected, hf_state(path), config=config)
+    same(lit_state(lit), {**expected, "lm_head.weight": expected["transformer.wte.weight"]})
+
+    gpt = GPT(Config.from_file(lit / "model_config.yaml"))
+    gpt.load_state_dict(lit_state(lit), strict=True)
+    with torch.inference_mode():
+        logits = model(input_ids=TOKENS).logits
+        torch.testing.assert_close(gpt.eval()(TOKENS), logits[..., :64], rtol=3e-5, atol=3e-5)
+        text = convert(lit, tmp_path / "hf", "hf")
+        again = transformers.AutoModelForCausalLM.from_pretrained(text)
+        assert type(again).__name__ == "Gemma3ForCausalLM"
+        torch.testing.assert_close(again.eval()(TOKENS).logits, logits[..., :64], rtol=1e-5, atol=1e-5)
+
+
+def test_gemma3_with_vision_comes_back_whole(vision, tmp_path):
+    path, _ = vision
+    lit = convert(path, tmp_path / "lit", "lit")
+    back = convert(lit, tmp_path / "back", "hf-vision")
+    same(hf_state(back), hf_state(path))
+    assert hf_json(back) == hf_json(path)
+    transformers.Gemma3ForConditionalGeneration.from_pretrained(back)
+
+
+def test_the_way_back_needs_what_was_set_aside(vision, tmp_path):
+    lit = convert(vision[0], tmp_path / "lit", "lit")
+    (lit / "retensor-kept.safetensors").unlink()
+    done = run("convert", "--to", "hf-vision", lit, tmp_path / "back", expect=4)
+    assert "retensor-kept.safetensors" in done.stderr and not (tmp_path / "back").exists()
