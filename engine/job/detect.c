@@ -77,6 +77,26 @@ static const char *layout_by_has(context *cx, const evidence *ev, const stage *s
     return NULL;
 }
 
+static bool asks_for_names(const expr *e)
+{
+    bool asks = e->kind == EXPR_HAS;
+    for (size_t i = 0; i < e->kid.n; i++) {
+        asks = asks || asks_for_names(e->kid.at[i]);
+    }
+    return asks;
+}
+
+/* A side that told which names it has, none of which was there (see layout_by_has). */
+static bool is_denied(const mapping *m, unsigned side)
+{
+    for (size_t i = 0; i < m->detect[side].n; i++) {
+        if (asks_for_names(m->detect[side].at[i]->is)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
                         const char **layout, const char **because)
 {
@@ -88,7 +108,8 @@ rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
     size_t best = 0;
     for (size_t i = 0; i < ev->n_all; i++) {
         for (unsigned side = 0; side < 2; side++) {
-            const size_t n = names_known(ev->all[i], side, s);
+            const size_t n =
+                is_denied(ev->all[i], side) ? 0 : names_known(ev->all[i], side, s);
             if (n > best) {
                 best = n;
                 *layout = ev->all[i]->layout[side];
