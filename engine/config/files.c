@@ -17,6 +17,7 @@ static const struct {
     {"lit-legacy", {"lit_config.json", "model_config.yaml"}},
     {"lora-lit", {"hyperparameters.yaml", NULL}},
     {"lora-peft", {"adapter_config.json", NULL}},
+    {"lora-mlx", {"adapter_config.json", NULL}},
     {"meta", {"params.json", NULL}},
     {NULL, {"config.json", NULL}},
 };

@@ -184,3 +184,15 @@ def test_square_experts_need_a_word(tmp_path):
     for word, turn in (("out_in", delta), ("in_out", delta.transpose(1, 2))):
         out = hf_state(merge(tmp_path / "base", tmp_path / "a", tmp_path / word, "--set", f"orientation={word}"))
         near(out["layers.0.experts.gate_up"], base.double() + turn)
+
+
+def test_mlx(factors, models, tmp_path):
+    """mlx-lm's file: factors transposed, a scale that no rank divides."""
+    (tmp_path / "a").mkdir()
+    save_file({f"{Q}.lora_a": factors[0].t().contiguous(), f"{Q}.lora_b": factors[1].t().contiguous()},
+              tmp_path / "a" / "adapters.safetensors")
+    (tmp_path / "a" / "adapter_config.json").write_text(json.dumps(dict(
+        fine_tune_type="lora", num_layers=4, lora_parameters=dict(rank=2, scale=20.0, dropout=0.0), batch_size=4)))
+    out = hf_state(merge(models("llama-mha"), tmp_path / "a", tmp_path / "out"))
+    before = hf_state(models("llama-mha"))[Q + ".weight"]
+    near(out[Q + ".weight"], before.double() + 20 * factors[1].double() @ factors[0].double())
