@@ -1,0 +1,112 @@
+"""Fixtures for the mutation run, made by litgpt's own converter: what it makes of a small model.
+
+    python tests/mutation/make_fixtures.py           (needs tests/judges/requirements.txt)
+
+Every element of the model is its own number, counted over the tensors in the order of their
+names, so a digest of a converted tensor tells which elements lie where. A fixture has names,
+shapes and config of the model, the fields of the config that may be left out since they are
+transformers' defaults, and the digests; no weights. Where litgpt's converter does not take a
+model there are no digests: its result is judged by what it computes (tests/judges).
+"""
+
+import hashlib
+import json
+import math
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "judges"))
+
+from make_tiny import CASES, Case  # noqa: E402
+
+
+
+def numbered(shapes):
+    at, out = 0, {}
+    for name in sorted(shapes):
+        n = math.prod(shapes[name])
+        out[name] = torch.arange(at, at + n, dtype=torch.float32).reshape(shapes[name])
+        at += n
+    assert at < 2**24  # or floats would skip numbers
+    return out
+
+
+def digest(t):
+    return hashlib.sha256(t.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+# What a field of the config turns the result into: fields of lit, or None where it is refused.
+GELU = [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
+        ({"hidden_act": "gelu_new"}, {"gelu_approximate": "tanh"}),
+        ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
+        ({"hidden_act": "relu"}, None)]
+VARIANTS = {
+    "gpt_neox": GELU + [({"rotary_pct": None, "partial_rotary_factor": 1.0}, {"rotary_percentage": 1.0}),
+                        ({"rotary_pct": None, "partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 1.0, "rope_type": "default",
+                                                                  "rope_theta": 10000.0}},
+                         {"rotary_percentage": 1.0})],
+    "phi": GELU,
+    "gemma2": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
+               ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
+    "gemma3": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
+               ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
+    "gemma": [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
+              ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
+    "qwen3_moe": [({"mlp_only_layers": [0]}, None), ({"decoder_sparse_step": 2}, None),
+                  ({"use_sliding_window": True}, None)],
+    "deepseek_v3": [({"rope_scaling": {"rope_type": "default", "rope_theta": 10000.0}}, {})],
+}
+SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"rope_theta": 70000.0, "rope_type": "default"}},
+            {"rope_base": 70000})]
+
+
+def sides(case, tied):
+    config = case.hf_config()
+    config.tie_word_embeddings = tied
+    hf = json.loads(config.to_json_string(use_diff=False))
+    hf = {k: v for k, v in hf.items() if k not in ("transformers_version", "_name_or_path")}
+    hf["torch_dtype"] = "float32"
+    plain = json.loads(type(config)().to_json_string(use_diff=False))
+    left_out = [k for k in hf if k in plain and hf[k] == plain[k] and k not in ("model_type", "architectures")]
+    return config, hf, left_out
+
+
+def fixture(case, untie):
+    config, hf, left_out = sides(case, case.hf_config().tie_word_embeddings and not untie)
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    hf["architectures"] = [type(model).__name__]
+    heads = set(getattr(model, "_tied_weights_keys", None) or []) if config.tie_word_embeddings else set()
+    shapes = {k: list(v.shape) for k, v in model.state_dict().items() if k not in heads}
+    lit = case.to_lit(numbered(shapes)) if case.judged else None
+    return {
+        "family": case.family,
+        "config": hf,
+        "left_out": left_out,
+        "shapes": shapes,
+        "head": list(getattr(model, "_tied_weights_keys", None) or []),
+        "variants": VARIANTS.get(case.family, []) + SPELLED * ("rope_theta" in hf),
+        "lit": lit and {k: digest(v.float()) for k, v in sorted(lit.items())},
+    }
+
+
+# All that may stay as transformers has it.
+EXPERTS = dict(num_experts=4, moe_intermediate_size=20, norm_topk_prob=True)
+PLAIN = [Case(f"{c.lower()}-plain", family, c, dict(more), "", judged=False) for family, c, more in (
+    ("llama", "Llama", {}), ("llama", "Mistral", {}), ("llama", "StableLm", {}),
+    ("llama", "Olmo", {}), ("gpt_neox", "GPTNeoX", dict(intermediate_size=128)),
+    ("phi", "Phi", dict(intermediate_size=128)), ("gemma", "Gemma", {}), ("gemma2", "Gemma2", {}),
+    ("gemma3", "Gemma3Text", {}), ("phi3", "Phi3", {}), ("qwen2", "Qwen2", {}), ("qwen3", "Qwen3", {}),
+    ("qwen3_moe", "Qwen3Moe", EXPERTS), ("mixtral", "Mixtral", {}), ("olmo2", "Olmo2", {}), ("falcon", "Falcon", {}))]
+HEADS = dict(num_key_value_heads=8)
+
+for case in [*CASES.values(), *PLAIN]:
+    if case in PLAIN and case.hf_class not in ("Falcon", "GPTNeoX"):
+        case.hf = {**HEADS, **case.hf}
+    for untie in (False, True):
+        if not untie or (case.hf_config().tie_word_embeddings and case.judged):
+            text = json.dumps(fixture(case, untie), separators=(",", ":"), sort_keys=True)
+            (HERE / f"{case.name}{'-untied' if untie else ''}.json").write_text(text + "\n")
