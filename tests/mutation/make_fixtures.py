@@ -58,7 +58,11 @@ VARIANTS = {
               ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
     "qwen3_moe": [({"mlp_only_layers": [0]}, None), ({"decoder_sparse_step": 2}, None),
                   ({"use_sliding_window": True}, None)],
-    "deepseek_v3": [({"rope_scaling": {"rope_type": "default", "rope_theta": 10000.0}}, {})],
+    "phi3": [({"partial_rotary_factor": None,
+               "rope_parameters": {"partial_rotary_factor": 0.5, "rope_type": "default", "rope_theta": 10000.0}},
+              {"rotary_percentage": 0.5})],
+    "deepseek_v3": [({"n_group": 1}, None), ({"num_key_value_heads": 2}, None),
+                    ({"rope_scaling": {"rope_type": "default", "rope_theta": 10000.0}}, {})],
 }
 SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"rope_theta": 70000.0, "rope_type": "default"}},
             {"rope_base": 70000})]
@@ -89,6 +93,8 @@ def fixture(case, untie):
         "shapes": shapes,
         "head": list(getattr(model, "_tied_weights_keys", None) or []),
         "variants": VARIANTS.get(case.family, []) + SPELLED * ("rope_theta" in hf),
+        # litgpt's Config completes it
+        "lit_left_out": ["intermediate_size"] * (hf.get("intermediate_size") == 4 * hf["hidden_size"]),
         "lit": lit and {k: digest(v.float()) for k, v in sorted(lit.items())},
     }
 
@@ -101,6 +107,7 @@ PLAIN = [Case(f"{c.lower()}-plain", family, c, dict(more), "", judged=False) for
     ("phi", "Phi", dict(intermediate_size=128)), ("gemma", "Gemma", {}), ("gemma2", "Gemma2", {}),
     ("gemma3", "Gemma3Text", {}), ("phi3", "Phi3", {}), ("qwen2", "Qwen2", {}), ("qwen3", "Qwen3", {}),
     ("qwen3_moe", "Qwen3Moe", EXPERTS), ("mixtral", "Mixtral", {}), ("olmo2", "Olmo2", {}), ("falcon", "Falcon", {}))]
+PLAIN.append(Case("phi-gqa", "phi", "Phi", dict(num_key_value_heads=2), "phi-1_5", dict(n_query_groups=2)))
 HEADS = dict(num_key_value_heads=8)
 
 for case in [*CASES.values(), *PLAIN]:
