@@ -20,7 +20,13 @@ static rt_status run_job(session *s, const job_options *jo, const char *src,
 {
     job *j = NULL;
     TRY(job_convert(&s->cx, jo, src, &j));
-    const rt_status status = session_write(s, j, run, dst);
+    rt_status status = RT_OK;
+    if (s->opt.debug_mode && !s->opt.dry_run && j->status == RT_OK) {
+        status = session_plan(s, j);
+    }
+    if (status == RT_OK) {
+        status = session_write(s, j, run, dst);
+    }
     job_close(j);
     return status;
 }
@@ -212,6 +218,7 @@ rt_status cmd_merge_lora(session *s)
     job_options jo = session_job(s);
     run_options run = session_run(s);
     jo.adapter_defaults = script_defaults(s->cx.arena);
+    jo.adapter_defaults_of = s->command->name;
     put_beside(&run, true);
     return merge(s, &jo, dir, o->lora_path, &run, o->out_dir);
 }

@@ -11,6 +11,7 @@
 
 typedef enum option_kind {
     KIND_FLAG,  /* bool */
+    KIND_BOOL,  /* the same, but the word behind it may say true or false */
     KIND_TEXT,  /* const char * */
     KIND_LIST,  /* the list of rules */
     KIND_SET,   /* NAME=VALUE */
@@ -74,6 +75,8 @@ static const option_row rows[OPT_COUNT] = {
                              "the projection behind the attention was adapted"},
     [OPT_LORA_MLP] = {"--lora_mlp", "BOOL", KIND_FIELD, 0, "the MLP was adapted"},
     [OPT_LORA_HEAD] = {"--lora_head", "BOOL", KIND_FIELD, 0, "the head was adapted"},
+    [OPT_DEBUG_MODE] = {"--debug_mode", "[BOOL]", KIND_BOOL, AT(debug_mode),
+                        "print the plan as well"},
     [OPT_LINTS] = {"--lints", NULL, KIND_FLAG, AT(lints),
                    "warn of what the shapes of this model cannot tell apart"},
     [OPT_REPORT] = {"--report", NULL, KIND_FLAG, AT(report),
@@ -226,6 +229,17 @@ static value *value_of_text(arena *a, const char *text)
     return v != NULL ? v : value_string(a, text);
 }
 
+static bool is_bool(const char *text)
+{
+    static const char *const words[] = {"true", "false", "True", "False"};
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void set_field(context *cx, options *o, const char *name, const char *text)
 {
     if (o->set == NULL) {
@@ -263,6 +277,10 @@ static rt_status take_value(context *cx, const option_row *row, options *o,
     bool good = true;
     switch (row->kind) {
     case KIND_FLAG: *(bool *)at = true; break;
+    case KIND_BOOL:
+        good = is_bool(text);
+        *(bool *)at = text[0] == 't' || text[0] == 'T';
+        break;
     case KIND_TEXT: *(const char **)at = text; break;
     case KIND_LIST: vec_push(cx->arena, &o->rules, text); break;
     case KIND_SET: return take_set(cx, o, text);
@@ -339,6 +357,9 @@ rt_status options_parse(context *cx, option_set taken, int n, char *const *argv,
         const char *text = eq == NULL ? NULL : eq + 1;
         if (row->arg == NULL && text != NULL) {
             return bad(cx, NULL, "%s takes no value", row->name);
+        }
+        if (row->kind == KIND_BOOL && text == NULL) {
+            text = i + 1 < n && is_bool(argv[i + 1]) ? argv[++i] : "true";
         }
         if (row->arg != NULL && text == NULL) {
             if (i + 1 == n) {

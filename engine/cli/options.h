@@ -26,7 +26,7 @@ typedef struct options {
     uint64_t shard_bytes, memory_bytes; /* 0: the default */
     uint64_t threads;                   /* 0: all processors */
     bool no_sync, force, dry_run, json, html, sarif, quiet, strict, help, version;
-    bool lints, verbose, check, report;
+    bool lints, verbose, check, report, debug_mode;
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
     const char *checkpoint_dir, *model_name, *checkpoint_path, *output_path,
@@ -60,6 +60,7 @@ typedef enum option_id {
     OPT_LORA_PROJECTION,
     OPT_LORA_MLP,
     OPT_LORA_HEAD,
+    OPT_DEBUG_MODE,
     OPT_LINTS,
     OPT_REPORT,
     OPT_CHECK,

@@ -33,6 +33,7 @@ typedef struct job_options {
     /* Weakest source of the adapter's fields, or NULL: only the drop-in merge_lora has
      * defaults, those of its time. */
     const value *adapter_defaults;
+    const char *adapter_defaults_of; /* whose they are, for messages */
 } job_options;
 
 /* One mapping of the chain, and what it did. */

@@ -66,6 +66,21 @@ static value *adapter_config(builder *b, const value *found)
     return all;
 }
 
+/* Where the fields of an adapter without a config come from, for messages. */
+static const char *adapter_origin(builder *b)
+{
+    const value *defaults = b->opt->adapter_defaults;
+    size_t n_said = 0;
+    for (size_t i = 0; defaults != NULL && i < defaults->members.n; i++) {
+        n_said += value_get(b->opt->set, defaults->members.at[i].key) != NULL ? 1 : 0;
+    }
+    if (defaults == NULL || n_said == defaults->members.n) {
+        return "--set";
+    }
+    return arena_printf(b->cx->arena, "%sdefault of %s", n_said > 0 ? "--set, or " : "",
+                        b->opt->adapter_defaults_of);
+}
+
 /* The family of the base, if one is known: it tells which tensors are linear maps,
  * which way round they are stored, and what is tied.  Without one a merge goes by
  * shapes. */
@@ -199,7 +214,7 @@ static rt_status merge_at(builder *b, const job_options *opt, const char *base,
     *to = opt->to != NULL ? opt->to : b->layout;
     TRY(builder_walk(b, m->layout[LEFT]));
     return add_adapter(b, terms, m, 1, adapter_config(b, found),
-                       config_path != NULL ? config_path : "--set");
+                       config_path != NULL ? config_path : adapter_origin(b));
 }
 
 rt_status job_merge(context *cx, const job_options *opt, const char *base,

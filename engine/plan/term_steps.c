@@ -254,8 +254,10 @@ void add_terms(merger *g, const attempt *x, plan_tensor *t)
     }
     t->pieces = pieces;
     t->alias_of = -1;
-    t->class_of = LOSSY;
+    /* A sum can be taken back but for its rounding; norms that were replaced cannot. */
+    t->class_of = t->class_of > ROUNDING ? t->class_of : ROUNDING;
     if (good && x->u->norm != NULL) {
+        t->class_of = LOSSY;
         good = add_norm(g, x, &p.target, t);
     }
     if (!good) {
