@@ -34,6 +34,7 @@ typedef struct header {
     uint64_t data_at, n_data; /* bytes */
     json_pull j;
     VEC(span) spans;
+    span furthest; /* the one that reaches furthest beyond the file; end 0: none does */
     bool has_metadata, is_piece;
     const char *unknown_field; /* one that was ignored, or NULL */
 } header;
@@ -189,12 +190,16 @@ static rt_status read_tensor(header *h, const char *name, size_t n_bytes)
     if (fault != NULL) {
         return bad_file(h->cx, h->path, NULL, "tensor %s: %s", name, fault);
     }
-    if (s.end < s.begin || s.end > h->n_data || s.end - s.begin != t.n_bytes) {
+    const bool in_reach = s.end <= UINT64_MAX - h->data_at;
+    if (s.end < s.begin || s.end - s.begin != t.n_bytes || !in_reach) {
         return bad_file(
             h->cx, h->path, NULL,
             "tensor %s: data_offsets %" PRIu64 "..%" PRIu64 " do not hold its %" PRIu64
             " bytes (%s, %" PRIu64 " elements; the data section has %" PRIu64 " bytes)",
             name, s.begin, s.end, t.n_bytes, dtype_st_name(t.dt), t.n_elems, h->n_data);
+    }
+    if (s.end > h->n_data && s.end > h->furthest.end) {
+        h->furthest = s; /* said once the header is read: the size that it asks for */
     }
     t.offset = h->data_at + s.begin;
     t.storage = (uint32_t)h->spans.n;
@@ -279,6 +284,13 @@ static rt_status read_header(header *h)
         inventory_note(h->cx, h->inv, h->path,
                        "unknown fields of tensors ignored, such as \"%s\"",
                        h->unknown_field);
+    }
+    if (h->furthest.end > 0) {
+        return bad_file(
+            h->cx, h->path, "the download or copy was cut short: fetch the file again",
+            "the file is truncated: it ends at byte %" PRIu64
+            ", tensor %s needs it up to byte %" PRIu64,
+            h->data_at + h->n_data, h->furthest.name, h->data_at + h->furthest.end);
     }
     return check_coverage(h);
 }

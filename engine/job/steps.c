@@ -1,6 +1,7 @@
 /* job/steps.c -- from layout to layout: one mapping applied after another. */
 #include <string.h>
 
+#include "base/near.h"
 #include "job/build.h"
 #include "mapping/names.h"
 
@@ -156,6 +157,29 @@ static value *config_from(builder *b, context *quiet, const char *layout,
     return good ? made->record : NULL;
 }
 
+/* The layout is unknown, most often misspelled, or no family reaches it. */
+static rt_status no_way(builder *b, const char *to)
+{
+    VEC(const char *) known = {0};
+    for (size_t i = 0; i < b->ev.n_all; i++) {
+        vec_push(b->cx->arena, &known, b->ev.all[i]->layout[LEFT]);
+        vec_push(b->cx->arena, &known, b->ev.all[i]->layout[RIGHT]);
+    }
+    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-way", NOWHERE,
+                           "no rules lead from layout '%s' to '%s'", b->layout, to);
+    const char *const near[2] = {near_name(b->layout, known.at, known.n),
+                                 near_name(to, known.at, known.n)};
+    const char *const given[2] = {b->layout, to};
+    for (size_t i = 0; i < 2; i++) {
+        if (near[i] != NULL && strcmp(near[i], given[i]) != 0) {
+            diag_help(dg, "did you mean '%s'?", near[i]);
+            return RT_USAGE;
+        }
+    }
+    diag_help(dg, "`retensor families` lists the layouts");
+    return RT_USAGE;
+}
+
 rt_status builder_walk(builder *b, const char *to)
 {
     if (b->config == NULL) {
@@ -166,11 +190,7 @@ rt_status builder_walk(builder *b, const char *to)
     while (strcmp(b->layout, to) != 0) {
         const char *next = next_layout(b->cx->arena, &b->ev, b->layout, to);
         if (next == NULL) {
-            diag *dg =
-                diag_report(b->cx->diags, SEV_ERROR, "no-way", NOWHERE,
-                            "no rules lead from layout '%s' to '%s'", b->layout, to);
-            diag_help(dg, "`retensor families` lists the layouts");
-            return RT_USAGE;
+            return no_way(b, to);
         }
         TRY(step_to(b, next, to));
     }

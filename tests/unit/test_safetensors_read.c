@@ -134,7 +134,10 @@ static void test_fields(kit *k)
 
 static void test_sizes(kit *k)
 {
-    BAD("{" A "}", 3, "do not hold");
+    BAD("{" A "}", 3, "the file is truncated");
+    BAD("{" T("b", "U8", "9", "4", "13") "," A "}", 3, "tensor b needs it up to byte");
+    BAD("{" T("a", "U8", "4", "18446744073709551611", "18446744073709551615") "}", 4,
+        "do not hold");
     BAD("{" A "}", 5, "1 bytes at the end");
     BAD("{" A "," T("b", "U8", "1", "5", "6") "}", 6, "belong to no tensor");
     BAD("{" T("b", "U8", "1", "1", "2") "}", 2, "belong to no tensor");
