@@ -18,6 +18,8 @@ rt_status session_plan(session *s, const job *j)
     return session_print(s, &out);
 }
 
+enum { SAMPLE_EVERY = 32 }; /* tiles */
+
 static rt_status tell(session *s, const job *j, const run_result *done)
 {
     buf out = {.arena = s->cx.arena}, said = {.arena = s->cx.arena};
@@ -59,13 +61,15 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
         run->exec.progress = progress_tell;
         run->exec.who = &bar;
     }
-    run->exec.measure = j->merged.n > 0;
+    /* A report has the numbers of all elements; warnings of lost updates need few. */
+    const bool measured = j->merged.n > 0 && (o->report || session_wants_value(s));
+    run->exec.measure_every = j->merged.n == 0 ? 0 : measured ? 1 : SAMPLE_EVERY;
     run_result done;
     progress_begin(&bar);
     const rt_status status = job_run(&s->cx, j, run, dst, &done);
     progress_end(&bar);
     TRY(status);
-    if (j->merged.n > 0 && (o->report || session_wants_value(s))) {
+    if (measured) {
         TRY(job_spectra(&s->cx, j));
     }
     return tell(s, j, &done);

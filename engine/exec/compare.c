@@ -1,12 +1,12 @@
 /* exec/compare.c -- what has to be read before a plan is closed: are two tensors equal,
  * is a part of one constant.  One thread, one pass, over at the first difference. */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "exec/cast.h"
 #include "exec/exec.h"
+#include "exec/finite.h"
 #include "exec/gather.h"
 
 #define CHUNK_BYTES ((size_t)256 * 1024)
@@ -136,8 +136,7 @@ rt_status exec_equal(context *cx, const plan_source *x, const plan_source *y,
 
 rt_status exec_survey_source(context *cx, const plan_source *x, exec_survey *out)
 {
-    enum { BLOCK = 1024 };
-    double v[BLOCK];
+    enum { BLOCK = 8192 };
     reader r;
     unsigned char *room = malloc(2 * CHUNK_BYTES);
     *out = (exec_survey){0};
@@ -151,11 +150,8 @@ rt_status exec_survey_source(context *cx, const plan_source *x, exec_survey *out
         const int64_t hi = n - lo < BLOCK ? n : lo + BLOCK;
         errnum = read_range(&r, lo, hi);
         if (errnum == 0) {
-            cast_to_f64(v, r.chunk, x->t->dt, (size_t)(hi - lo));
-        }
-        for (int64_t i = 0; i < hi - lo && errnum == 0; i++) {
-            out->n_nonfinite += isfinite(v[i]) ? 0 : 1;
-            out->n_nonzero += fabs(v[i]) > 0 || isnan(v[i]) ? 1 : 0;
+            out->n_nonfinite += n_not_finite(r.chunk, x->t->dt, (size_t)(hi - lo));
+            out->n_nonzero += n_not_zero(r.chunk, x->t->dt, (size_t)(hi - lo));
         }
     }
     free(room);

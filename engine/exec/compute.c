@@ -29,7 +29,7 @@ static bool is_in_place(const worker *w, const tensor_job *job, const piece *p,
     const bool is_plain = p->n_steps == 1 && p->steps[0].kind == STEP_TERM;
     const bool is_dense = p->n == 0 || p->dst_stride[p->n - 1] == 1;
     return w->run->plan->round == ROUND_NEAREST && is_plain && is_dense &&
-           !job->is_measured && from == job->dt && job->dt != DT_F64;
+           !w->is_measured && from == job->dt && job->dt != DT_F64;
 }
 
 static int in_place(worker *w, const tensor_job *job, const piece *p, unsigned char *at)
@@ -207,7 +207,7 @@ static void pass_f32(const pass *x, size_t at, size_t n)
             v[i] = (float)x->p->fill;
         }
     }
-    if (!x->job->is_measured || x->n_terms == 0) {
+    if (!x->w->is_measured || x->n_terms == 0) {
         run_steps_f32(x, v, at, n);
         dither_f32(x, v, at, n);
         narrow_f32(k, out, x->job->dt, v, n);
@@ -274,7 +274,7 @@ static void pass_f64(const pass *x, size_t at, size_t n)
     }
     dither_f64(x, v, at, n);
     cast_from_f64(out, x->job->dt, v, n);
-    if (x->job->is_measured && x->n_terms > 0) {
+    if (x->w->is_measured && x->n_terms > 0) {
         cast_to_f64(v, out, x->job->dt, n);
         measure_f64(x, base, v, at, n);
     }

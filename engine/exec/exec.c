@@ -9,6 +9,7 @@
 #include "base/crc32.h"
 #include "base/file.h"
 #include "base/pool.h"
+#include "exec/finite.h"
 #include "exec/run.h"
 
 /* The job that a tile belongs to: the last one that starts at it or before. */
@@ -115,6 +116,7 @@ static bool do_tile(void *shared, unsigned worker_index, size_t i)
     const uint64_t end = (tile + 1) * job->tile_elems - job->lead;
     const uint64_t hi = end < job->n_elems ? end : job->n_elems;
     memset(&w->sums, 0, sizeof w->sums);
+    w->is_measured = job->measure_every > 0 && tile % job->measure_every == 0;
     failure f = {.tile = i, .job = job};
     f.errnum = tile_fill(w, job, (int64_t)lo, (int64_t)hi);
     if (f.errnum != 0) {
@@ -125,9 +127,12 @@ static bool do_tile(void *shared, unsigned worker_index, size_t i)
     if (r->needs_crc) {
         add_crc(job, w->out, n_bytes, (job->n_elems - hi) * job->elem_bytes);
     }
+    if (job->measure_every > 0 && !w->is_measured) {
+        w->sums.n_nonfinite = n_not_finite(w->out, job->dt, (size_t)(hi - lo));
+    }
     f.is_write = true;
     f.errnum = pwrite_all(job->fd, w->out, n_bytes, job->offset + lo * job->elem_bytes);
-    if (f.errnum == 0 && job->is_measured && !keep_sums(r, job, tile, &w->sums)) {
+    if (f.errnum == 0 && job->measure_every > 0 && !keep_sums(r, job, tile, &w->sums)) {
         f.errnum = ENOMEM;
     }
     if (f.errnum != 0) {

@@ -31,8 +31,11 @@ typedef struct exec_options {
     unsigned threads;      /* 0 counts as 1; fewer are used when memory is short */
     uint64_t memory_bytes; /* upper bound for buffers and cached factors; 0: 32 MiB */
     const char *kernels; /* "portable", "avx2", "avx512"; NULL: the fastest there is */
-    bool measure;        /* fill stats for tensors with terms */
-    exec_stats *stats;   /* one for each plan tensor, or NULL */
+    /* Fill stats for tensors with terms: 0, nothing; 1, of all elements; N, the sums of
+     * every Nth tile (a sample: a merge takes twice the work where it is measured), and
+     * of all tiles how many elements are not finite. */
+    unsigned measure_every;
+    exec_stats *stats; /* one for each plan tensor, or NULL */
     void (*progress)(void *who, uint64_t done_bytes, uint64_t total_bytes);
     void *who;
     volatile const int *cancel; /* set by a signal handler: stop soon, RT_FILE */

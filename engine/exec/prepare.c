@@ -222,8 +222,8 @@ static rt_status make_jobs(context *cx, run *r, const size_t *out_index,
         job->fd = output_fd(r->output, o->file);
         TRY(take_pieces(cx, job));
         cut_tiles(job, memory / 4, clips, steps);
-        job->is_measured =
-            r->opt->measure && r->opt->stats != NULL && has_steps(job, true);
+        job->measure_every =
+            r->opt->stats != NULL && has_steps(job, true) ? r->opt->measure_every : 0;
         r->n_bytes += o->n_bytes;
     }
     qsort(r->jobs, r->n_jobs, sizeof *r->jobs, by_place);

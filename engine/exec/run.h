@@ -40,7 +40,7 @@ typedef struct tensor_job {
     uint64_t n_elems;
     uint64_t tile_elems, lead;
     uint64_t n_tiles, first_tile;
-    bool is_measured;
+    unsigned measure_every; /* 0: it has no terms, or nothing is measured */
     uint32_t file;
     int fd;
     uint64_t offset; /* bytes */
@@ -78,6 +78,7 @@ typedef struct worker {
     int64_t *row_at;
     step *steps; /* room for piece_clip */
     piece clips[PIECE_MAX_CLIPS];
+    bool is_measured; /* this tile */
     measure sums;
     uint32_t bad_src; /* that could not be read */
 } worker;

@@ -184,7 +184,7 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
         TRY(along_add(cx, j, opt, dst, o));
     }
     TRY(place_stale(cx, j, opt, dst, o));
-    if (opt->exec.measure) {
+    if (opt->exec.measure_every > 0) {
         result->stats = NEW_N(cx->arena, exec_stats, p.tensors.n + 1);
     }
     TRY(stream(cx, &p, o, tensors, opt, dst, result->stats));

@@ -1,6 +1,7 @@
 /* Numbers: every f16 and bf16 value there and back, roundings against an independent
  * evaluator that searches for the nearest value. */
 #include "exec/cast.h"
+#include "exec/finite.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -182,6 +183,35 @@ static void test_encode(void)
     CHECK(!cast_encode(DT_F8_E8M0, 0, b));
 }
 
+/* By bits: every length around a block, each kind of number at the end. */
+static void test_finite(void)
+{
+    const float kinds[] = {0.0f,     -0.0f,    1e-39f,    1.0f,
+                           -3.0e38f, INFINITY, -INFINITY, NAN};
+    float f[200];
+    uint16_t b[200];
+    double d[200];
+    for (size_t n = 0; n < 200; n++) {
+        size_t bad = 0, zero = 0;
+        for (size_t i = 0; i < n; i++) {
+            f[i] = kinds[(i * 5 + n) % 8];
+            b[i] = bf16_of_f32(f[i]);
+            d[i] = (double)f[i];
+            bad += isfinite(f[i]) ? 0 : 1;
+            zero += f[i] == 0.0f ? 1 : 0;
+        }
+        CHECK_INT((int)n_not_finite(f, DT_F32, n), (int)bad);
+        CHECK_INT((int)n_not_finite(b, DT_BF16, n), (int)bad);
+        CHECK_INT((int)n_not_finite(d, DT_F64, n), (int)bad);
+        CHECK_INT((int)n_not_zero(f, DT_F32, n), (int)(n - zero));
+        CHECK_INT((int)n_not_zero(b, DT_BF16, n), (int)(n - zero));
+        CHECK_INT((int)n_not_zero(d, DT_F64, n), (int)(n - zero));
+    }
+    const uint16_t halves[] = {0x7c00, 0x7bff, 0xfe01, 0x8000, 0x0001};
+    CHECK_INT((int)n_not_finite(halves, DT_F16, 5), 2);
+    CHECK_INT((int)n_not_zero(halves, DT_F16, 5), 4);
+}
+
 int main(void)
 {
     test_widening();
@@ -189,5 +219,6 @@ int main(void)
     test_rounding();
     test_special();
     test_encode();
+    test_finite();
     return CHECK_RESULT();
 }

@@ -302,10 +302,10 @@ static void run_all_ways(fixture *f)
 {
     static const exec_options ways[] = {
         {.threads = 1, .kernels = "portable"},
-        {.threads = 2, .kernels = "avx2", .measure = true},
+        {.threads = 2, .kernels = "avx2", .measure_every = 1},
         {.threads = 7, .memory_bytes = 256 << 20},
-        {.threads = 3, .measure = true},
-        {.threads = 2, .memory_bytes = 1, .measure = true, .kernels = "portable"},
+        {.threads = 3, .measure_every = 1},
+        {.threads = 2, .memory_bytes = 1, .measure_every = 1, .kernels = "portable"},
     };
     const size_t n = f->plan.tensors.n;
     exec_stats *want_stats = NEW_N(f->cx.arena, exec_stats, n);
@@ -330,12 +330,12 @@ static void run_all_ways(fixture *f)
         for (size_t i = 0; i < n; i++) {
             check_tensor(f, &r, i, want[i]);
         }
-        for (size_t i = 0; i < n && opt.measure; i++) {
+        for (size_t i = 0; i < n && opt.measure_every == 1; i++) {
             check_stats(&got_stats[i], &want_stats[i]);
         }
-        if (opt.measure && opt.memory_bytes == 0 && last_stats != NULL) {
+        if (opt.measure_every == 1 && opt.memory_bytes == 0 && last_stats != NULL) {
             CHECK(memcmp(last_stats, got_stats, n * sizeof *got_stats) == 0);
-        } else if (opt.measure) {
+        } else if (opt.measure_every == 1) {
             last_stats = NEW_N(f->cx.arena, exec_stats, n);
             memcpy(last_stats, got_stats, n * sizeof *got_stats);
         }

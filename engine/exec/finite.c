@@ -1,0 +1,52 @@
+#include "exec/finite.h"
+
+#include <string.h>
+
+/* A number is not finite when all bits of its exponent are set, and zero when none but
+ * the sign is.  Blocks of a fixed length: the compiler makes vectors of the inner loop,
+ * and a block's count fits into an element. */
+#define BLOCK 64u
+#define COUNTERS(name, type)                                                           \
+    static uint64_t name(const void *elems, size_t n, type mask, bool all)             \
+    {                                                                                  \
+        uint64_t total = 0;                                                            \
+        type block[BLOCK];                                                             \
+        const type want = all ? mask : 0;                                              \
+        for (size_t at = 0; at < n; at += BLOCK) {                                     \
+            const size_t m = n - at < BLOCK ? n - at : BLOCK;                          \
+            /* what is missing at the end must count as the others: neither */         \
+            memset(block, all ? 0 : 0xff, sizeof block);                               \
+            memcpy(block, (const type *)elems + at, m * sizeof(type));                 \
+            type count = 0;                                                            \
+            for (size_t i = 0; i < BLOCK; i++) {                                       \
+                count = (type)(count + ((block[i] & mask) == want));                   \
+            }                                                                          \
+            total += count;                                                            \
+        }                                                                              \
+        return total;                                                                  \
+    }
+COUNTERS(count_16, uint16_t)
+COUNTERS(count_32, uint32_t)
+COUNTERS(count_64, uint64_t)
+
+uint64_t n_not_finite(const void *elems, dtype dt, size_t n)
+{
+    if (dt == DT_F16 || dt == DT_BF16) {
+        return count_16(elems, n, dt == DT_F16 ? 0x7c00u : 0x7f80u, true);
+    }
+    if (dt == DT_F32) {
+        return count_32(elems, n, 0x7f800000u, true);
+    }
+    return dt == DT_F64 ? count_64(elems, n, 0x7ff0000000000000u, true) : 0;
+}
+
+uint64_t n_not_zero(const void *elems, dtype dt, size_t n)
+{
+    if (dt == DT_F16 || dt == DT_BF16) {
+        return n - count_16(elems, n, 0x7fffu, false);
+    }
+    if (dt == DT_F32) {
+        return n - count_32(elems, n, 0x7fffffffu, false);
+    }
+    return dt == DT_F64 ? n - count_64(elems, n, 0x7fffffffffffffffu, false) : n;
+}
