@@ -136,6 +136,44 @@ static const char *other_layout(const mapping *m, const char *layout)
     return mapping_side(m, layout, &side) ? m->layout[1 - side] : NULL;
 }
 
+static bool leads_to(const mapping *m, const char *from, const char *to)
+{
+    const char *other = other_layout(m, from);
+    return other != NULL && strcmp(other, to) == 0;
+}
+
+/* The most names that a family accounts for in this layout.  For the one `said`,
+ * families towards a variant that is known by its names do not count: their `rest`
+ * takes whatever there is. */
+static size_t most_claimed(const evidence *ev, const char *layout, bool is_said,
+                           const stage *s)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < ev->n_all; i++) {
+        unsigned side;
+        if (!mapping_side(ev->all[i], layout, &side) ||
+            (is_said && is_denied(ev->all[i], 1 - side))) {
+            continue;
+        }
+        const size_t n = names_claimed(ev->all[i], side, s);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+const char *layout_meant(context *cx, const evidence *ev, const stage *s,
+                         const char *said)
+{
+    const char *told = layout_by_has(cx, ev, s);
+    if (told == NULL || strcmp(told, said) == 0 ||
+        strcmp(config_file_name(told), config_file_name(said)) != 0 ||
+        next_layout(cx->arena, ev, told, said) == NULL ||
+        most_claimed(ev, said, true, s) >= most_claimed(ev, told, false, s)) {
+        return said;
+    }
+    return told;
+}
+
 const char *next_layout(arena *a, const evidence *ev, const char *from, const char *to)
 {
     /* Breadth first from the end, so that the layout before `from` is the answer. */
@@ -186,8 +224,7 @@ static mapping_list between(arena *a, const evidence *ev, const char *from,
 {
     mapping_list l = {0};
     for (size_t i = 0; i < ev->n_all; i++) {
-        const char *other = other_layout(ev->all[i], from);
-        if (other != NULL && strcmp(other, to) == 0) {
+        if (leads_to(ev->all[i], from, to)) {
             vec_push(a, &l, ev->all[i]);
         }
     }

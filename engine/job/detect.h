@@ -35,6 +35,13 @@ bool stage_has(void *who, const template *t);
 RT_NODISCARD rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
                                      const char **layout, const char **because);
 
+/* The layout that a user means who says `said`: a published form has variants in files
+ * of the same names (hf-vision, hf5), which no one calls by their own name.  Such a one
+ * is taken when its `detect ... has` fits, rules lead from it to `said`, and no family
+ * of `said` itself accounts for as many names. */
+const char *layout_meant(context *cx, const evidence *ev, const stage *s,
+                         const char *said);
+
 /* The mapping between two layouts, read from `from` with this config (may be NULL). */
 RT_NODISCARD rt_status detect_family(context *cx, const evidence *ev, const stage *s,
                                      const char *from, const char *to,

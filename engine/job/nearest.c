@@ -12,45 +12,90 @@ enum {
     MAX_LINES = 12 /* folded names in a message */
 };
 
+/* Does the name match under any of the choices?  The same alternative is tried for all
+ * of them. */
+static bool matches(arena *a, const mapping *m, const map_name *as,
+                    const map_capture *captures, size_t n_captures, const char *name)
+{
+    int64_t *numbers = NEW_N(a, int64_t, n_captures + 1);
+    const char **words = NEW_N(a, const char *, n_captures + 1);
+    uint32_t *choice = NEW_N(a, uint32_t, m->choices.n + 1);
+    for (uint32_t k = 0; k < 8; k++) {
+        bool valid = k == 0;
+        for (size_t c = 0; c < m->choices.n; c++) {
+            const uint32_t n = (uint32_t)m->choices.at[c].texts.n;
+            valid = valid || k < n;
+            choice[c] = k < n ? k : 0;
+        }
+        if (!valid) {
+            break;
+        }
+        if (name_match(a, m, as, choice, captures, name, numbers, words)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool side_knows(arena *a, const mapping *m, unsigned side, const char *name)
 {
     for (size_t r = 0; r < m->rules.n; r++) {
         const map_rule *rule = &m->rules.at[r];
-        int64_t *numbers = NEW_N(a, int64_t, rule->captures.n + 1);
-        const char **words = NEW_N(a, const char *, rule->captures.n + 1);
-        uint32_t *choice = NEW_N(a, uint32_t, m->choices.n + 1);
         for (size_t t = 0; t < rule->tensors[side].n; t++) {
-            for (uint32_t k = 0; k == 0 || k < 8;
-                 k++) { /* same alternative for all choices */
-                bool valid = k == 0;
-                for (size_t c = 0; c < m->choices.n; c++) {
-                    const uint32_t n = (uint32_t)m->choices.at[c].texts.n;
-                    valid = valid || k < n;
-                    choice[c] = k < n ? k : 0;
-                }
-                if (!valid) {
-                    break;
-                }
-                if (name_match(a, m, &rule->tensors[side].at[t].name, choice,
-                               rule->captures.at, name, numbers, words)) {
-                    return true;
-                }
+            if (matches(a, m, &rule->tensors[side].at[t].name, rule->captures.at,
+                        rule->captures.n, name)) {
+                return true;
             }
         }
     }
     return false;
 }
 
-size_t names_known(const mapping *m, unsigned side, const stage *s)
+/* What hangs on the config, a guard or the range of a capture, can be told of no name.
+ */
+static bool is_open(const map_drop *drop)
+{
+    bool open = drop->guards.n > 0;
+    for (size_t i = 0; i < drop->captures.n; i++) {
+        open = open || drop->captures.at[i].lo != NULL;
+    }
+    return open;
+}
+
+static bool side_drops(arena *a, const mapping *m, unsigned side, const char *name)
+{
+    for (size_t d = 0; d < m->drops.n; d++) {
+        const map_drop *drop = &m->drops.at[d];
+        if (drop->side == side && !is_open(drop) &&
+            matches(a, m, &drop->name, drop->captures.at, drop->captures.n, name)) {
+            return true;
+        }
+    }
+    return m->rest;
+}
+
+static size_t count_names(const mapping *m, unsigned side, const stage *s, bool claimed)
 {
     arena *scratch = arena_new();
     size_t hits = 0;
     const size_t stride = s->tensors.n > SAMPLE ? s->tensors.n / SAMPLE : 1;
     for (size_t i = 0; i < s->tensors.n; i += stride) {
-        hits += side_knows(scratch, m, side, s->tensors.at[i].name);
+        const char *name = s->tensors.at[i].name;
+        hits += side_knows(scratch, m, side, name) ||
+                (claimed && side_drops(scratch, m, side, name));
     }
     arena_free(scratch);
     return hits;
+}
+
+size_t names_known(const mapping *m, unsigned side, const stage *s)
+{
+    return count_names(m, side, s, false);
+}
+
+size_t names_claimed(const mapping *m, unsigned side, const stage *s)
+{
+    return count_names(m, side, s, true);
 }
 
 /* ---- the nearest family -------------------------------------------------------- */

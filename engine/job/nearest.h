@@ -7,6 +7,8 @@
 
 /* How many of a sample of the stage's names this side of a mapping knows. */
 size_t names_known(const mapping *m, unsigned side, const stage *s);
+/* The same, with those that it drops or takes as `rest`. */
+size_t names_claimed(const mapping *m, unsigned side, const stage *s);
 
 /* Notes for a checkpoint that no family fits: the family of most names with its counts,
  * and the names that it does not know, folded into ranges. */

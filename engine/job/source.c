@@ -199,6 +199,24 @@ static rt_status find_layout(builder *b)
     return RT_OK;
 }
 
+/* The layout that the user said, or the variant of it that is there.  From a layout to
+ * itself nothing is converted, whatever the names are. */
+static void take_layout(builder *b)
+{
+    const char *said = b->opt->from;
+    b->layout = said;
+    if (b->opt->to != NULL && strcmp(b->opt->to, said) == 0) {
+        return;
+    }
+    b->layout = layout_meant(b->cx, &b->ev, b->at, said);
+    if (strcmp(b->layout, said) != 0) {
+        builder_note(b, arena_printf(b->cx->arena,
+                                     "the names are those of layout '%s', which is "
+                                     "taken for '%s'",
+                                     b->layout, said));
+    }
+}
+
 rt_status builder_open(builder *b, const char *path)
 {
     TRY(checkpoint_open_before(b->cx, path, weights_of_others(b->opt->from),
@@ -222,9 +240,10 @@ rt_status builder_open(builder *b, const char *path)
     b->ev.model_name = find_name(b, ck);
     b->j->first = stage_of_inventory(b->cx, &b->j->plan, ck->inv);
     b->at = b->j->first;
-    b->layout = b->opt->from;
-    if (b->layout == NULL) {
+    if (b->opt->from == NULL) {
         TRY(find_layout(b));
+    } else {
+        take_layout(b);
     }
     b->j->from = b->layout;
     const found_config *f = config_of(&b->configs, b->layout);

@@ -171,6 +171,25 @@ def test_the_text_model_of_gemma3_with_vision(vision, tmp_path):
         torch.testing.assert_close(again.eval()(TOKENS).logits, logits[..., :64], rtol=1e-5, atol=1e-5)
 
 
+def test_a_variant_of_the_published_form_is_called_by_its_name(vision, models, hf5, tmp_path):
+    """`--from hf` means what was published, and so do the commands of litgpt and of the tutorials."""
+    path, _ = vision
+    lit = lit_state(convert(path, tmp_path / "lit", "lit"))
+    done = run("convert", "--from", "hf", "--to", "lit", path, tmp_path / "said")
+    assert "'hf-vision', which is taken for 'hf'" in done.stderr
+    same(lit_state(tmp_path / "said"), lit)
+    for command in ("convert_to_litgpt", "convert_hf_checkpoint"):
+        shutil.copytree(path, tmp_path / command)
+        run(command, "--checkpoint_dir", tmp_path / command)
+        assert set(lit_state(tmp_path / command)) == {
+            name if command == "convert_to_litgpt" else name.replace(".qkv.", ".attn.") for name in lit}
+    same(lit_state(tmp_path / "convert_to_litgpt"), lit)
+    run("convert", "--from", "hf", "--to", "lit", hf5("mixtral"), tmp_path / "mixtral")
+    same(lit_state(tmp_path / "mixtral"), lit_state(convert(models("mixtral"), tmp_path / "direct", "lit")))
+    run("convert", "--from", "hf", "--to", "hf", path, tmp_path / "copy")  # nothing is converted
+    same(hf_state(tmp_path / "copy"), hf_state(path))
+
+
 def test_gemma3_with_vision_comes_back_whole(vision, tmp_path):
     path, _ = vision
     lit = convert(path, tmp_path / "lit", "lit")
