@@ -37,6 +37,13 @@ static size_t edit_distance(const char *x, size_t nx, const char *y, size_t ny)
     return rows[nx % 3][ny];
 }
 
+size_t near_distance(const char *x, const char *y)
+{
+    const size_t nx = strlen(x), ny = strlen(y);
+    return nx > MAX_NEAR_BYTES || ny > MAX_NEAR_BYTES ? SIZE_MAX
+                                                      : edit_distance(x, nx, y, ny);
+}
+
 const char *near_name(const char *name, const char *const *candidates, size_t n)
 {
     const size_t n_name = strlen(name);

@@ -10,6 +10,10 @@
  */
 const char *near_name(const char *name, const char *const *candidates, size_t n);
 
+/* The letters to insert, delete, replace or swap that lead from x to y; SIZE_MAX where
+ * one of them is longer than 128 bytes. */
+size_t near_distance(const char *x, const char *y);
+
 typedef struct folded {
     const char *text; /* "model.layers.{0..31}.mlp.up_proj.weight" */
     size_t n;         /* how many names it stands for */

@@ -47,6 +47,7 @@ rt_status cmd_verify(session *s);
 rt_status cmd_plan(session *s);
 rt_status cmd_explain(session *s);
 rt_status cmd_inspect(session *s);
+rt_status cmd_suggest(session *s);
 rt_status cmd_check(session *s);
 rt_status cmd_fmt(session *s);
 rt_status cmd_families(session *s);

@@ -88,6 +88,19 @@ static const command commands[] = {
      "format,\n"
      "notes, n_bytes}; offsets in bytes from the beginning of the file.\n",
      "  0  done\n  2  the command line is wrong\n  5  a file is missing or damaged\n"},
+    {"suggest", "A B", 2, 2, OPTION(FROM) | OPTION(TO), cmd_suggest,
+     "draft a rule file from one model in two layouts",
+     "retensor suggest checkpoints/TinyLlama out >draft.rules",
+     "Names that differ in numbers are folded; tensors are paired by their bytes, as "
+     "they\n"
+     "stand, transposed, or as rows of one another, else by shape and name, which the "
+     "draft\n"
+     "says. --from and --to name the two layouts (default: detected, or a and b). An "
+     "author\n"
+     "reads the draft, adds what it leaves open, and lets `check` and `verify` prove "
+     "it.\n",
+     "  0  done\n  2  the command line is wrong\n  4  an index without shards\n"
+     "  5  a file is missing or damaged\n"},
     {"check", "RULEFILE...", 1, 4096, OPTION(VERBOSE) | OPTION(SARIF) | OPTION(LINTS),
      cmd_check, "prove rule files, run the tests in them, probe every rule",
      "retensor check rules/llama.rules",
@@ -168,7 +181,7 @@ static const command commands[] = {
      "Takes the model out of a training checkpoint, wrapper prefixes removed.\n",
      EXITS_WRITE},
 };
-enum { N_COMMANDS = sizeof commands / sizeof *commands, N_OWN = 11 };
+enum { N_COMMANDS = sizeof commands / sizeof *commands, N_OWN = 12 };
 
 const command *command_find(const char *name)
 {

@@ -7,6 +7,14 @@
 
 /* ---- rules --------------------------------------------------------------------- */
 
+/* Between the same layouts, whichever the file names first. */
+static bool same_layouts(const mapping *m, const mapping *n)
+{
+    const unsigned at = strcmp(m->layout[0], n->layout[0]) == 0 ? 0 : 1;
+    return strcmp(m->layout[0], n->layout[at]) == 0 &&
+           strcmp(m->layout[1], n->layout[1 - at]) == 0;
+}
+
 static rt_status load_rules(builder *b)
 {
     VEC(const mapping *) families = {0}, merges = {0};
@@ -31,10 +39,8 @@ static rt_status load_rules(builder *b)
         bool shadowed = false;
         for (size_t k = 0; k < given.n; k++) {
             const mapping *g = given.at[k], *o = all[i];
-            shadowed = shadowed ||
-                       (g->is_merge == o->is_merge &&
-                        (o->is_merge || (strcmp(g->layout[0], o->layout[0]) == 0 &&
-                                         strcmp(g->layout[1], o->layout[1]) == 0)));
+            shadowed = shadowed || (g->is_merge == o->is_merge &&
+                                    (o->is_merge || same_layouts(g, o)));
         }
         if (shadowed) {
             continue;

@@ -4,6 +4,8 @@
     tamper drop FILE TENSOR              a safetensors file without a tensor
     tamper add FILE TENSOR N             with one of N bfloat16 zeros more
     tamper rename FILE TENSOR NAME
+    tamper turn FILE TENSOR NAME   a matrix is stored transposed, under another name
+    tamper copy FILE TENSOR NAME   a tensor is stored twice
     tamper cut FILE N                    the last N bytes are missing
     tamper names FILE                    lists the tensors
     tamper adapter FILE MODULE OUT IN RANK   an adapter of Lit-GPT for one module
@@ -57,6 +59,20 @@ def rename(path, old, new):
     write(path, {new if k == old else k: v for k, v in read(path).items()})
 
 
+def copy(path, old, new):
+    tensors = read(path)
+    write(path, {**tensors, new: tensors[old]})
+
+
+def turn(path, old, new):
+    tensors = read(path)
+    dtype, (rows, columns), raw = tensors.pop(old)
+    size = len(raw) // (rows * columns)
+    cells = [raw[i : i + size] for i in range(0, len(raw), size)]
+    turned = b"".join(cells[r * columns + c] for c in range(columns) for r in range(rows))
+    write(path, {**tensors, new: (dtype, [columns, rows], turned)})
+
+
 def cut(path, n):
     data = Path(path).read_bytes()
     Path(path).write_bytes(data[: -int(n)])
@@ -74,4 +90,4 @@ def adapter(path, module, out, size, rank):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (config, drop, add, rename, cut, names, adapter)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (config, drop, add, rename, copy, turn, cut, names, adapter)}[sys.argv[1]](*sys.argv[2:])
