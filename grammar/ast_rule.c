@@ -50,7 +50,7 @@ const item *ast_rule(parse_state *ps, where at, rule_name name, tensor_list left
     if (arrow != RULE_BOTH && clauses->because == NULL) {
         diag *dg =
             ast_error(ps, name.at, "the one-way rule '%s' gives no reason", name.text);
-        diag_help(dg, "add: because \"why there is no way back\"");
+        diag_help(dg, "write `<->`, or add: because \"why there is no way back\"");
     }
     return it;
 }

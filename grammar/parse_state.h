@@ -38,13 +38,20 @@ typedef struct parse_state {
 typedef struct word {
     const char *text;
     int token;
-    bool item; /* an item may begin with it */
-    bool expr; /* reserved in expressions, hence also inside of holes */
+    bool item;        /* an item may begin with it */
+    bool expr;        /* reserved in expressions, hence also inside of holes */
+    const char *form; /* of an item that begins with it, or NULL */
 } word;
 const word *word_find(const char *text, size_t n_bytes); /* NULL: a plain name */
+/* The word that an author may have meant by this name at the start of an item; or NULL.
+ */
+const char *word_near(const char *name);
 
 /* Called by the parser for each syntax error: what it expected, in user's words. */
 void syntax_error(parse_state *ps, where at, const char *const *expected, size_t n);
+/* What to do about it: the mistake by its signs, else the form of the item. */
+void syntax_help(parse_state *ps, diag *dg, where at, const word_list *expected);
+bool word_list_has(const word_list *l, const char *w);
 /* Called when the parser starts an item, and when it gives one up. */
 void item_begins(parse_state *ps);
 void item_given_up(parse_state *ps);

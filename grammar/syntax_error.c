@@ -5,16 +5,6 @@
 #include "grammar/scan.h"
 #include "rules.tab.h"
 
-static bool has(const word_list *l, const char *w)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        if (strcmp(l->at[i], w) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Tokens that are named together when the parser could go on with any of them.  A
  * group is there when both of its signs are expected. */
 typedef struct group {
@@ -42,6 +32,7 @@ static const group groups[] = {
      {"a name", "a path", "a name that ends in a dot", "a name with holes", "a hole",
       "'base'", "'adapter'"}},
     {"a name", {"a name", "a path"}, {"a name", "a path"}},
+    {"a side", {"a name", "'adapter'"}, {"a name", "'base'", "'adapter'"}},
     {"a clause",
      {"'pad'", "'slice'"},
      {"'because'", "'only'", "'pad'", "'same'", "'slice'", "'when'", "'with'"}},
@@ -63,7 +54,8 @@ enum { N_GROUPS = sizeof groups / sizeof groups[0] };
 static const group *group_of(const char *token, const word_list *expected)
 {
     for (size_t g = 0; g < N_GROUPS; g++) {
-        if (!has(expected, groups[g].sign[0]) || !has(expected, groups[g].sign[1])) {
+        if (!word_list_has(expected, groups[g].sign[0]) ||
+            !word_list_has(expected, groups[g].sign[1])) {
             continue;
         }
         for (size_t i = 0; groups[g].tokens[i] != NULL; i++) {
@@ -78,7 +70,8 @@ static const group *group_of(const char *token, const word_list *expected)
 /* The expected tokens: single ones first, groups behind them, each once. */
 static word_list summary(parse_state *ps, const word_list *expected)
 {
-    const bool any_item = has(expected, "'axis'") && has(expected, "'under'");
+    const bool any_item =
+        word_list_has(expected, "'axis'") && word_list_has(expected, "'under'");
     word_list single = {0};
     word_list many = {0};
     for (size_t i = 0; i < expected->n; i++) {
@@ -86,7 +79,8 @@ static word_list summary(parse_state *ps, const word_list *expected)
         const group *g = group_of(token, expected);
         const bool is_item = any_item && starts_item(token);
         const char *name = is_item ? "an item" : g != NULL ? g->name : token;
-        if (name == NULL || has(&single, name) || has(&many, name)) {
+        if (name == NULL || word_list_has(&single, name) ||
+            word_list_has(&many, name)) {
             continue;
         }
         const bool last =
@@ -109,31 +103,6 @@ static const char *found(const parse_state *ps, where at)
                         ps->src->text + at.lo, n > 40 ? "..." : "");
 }
 
-static void add_help(parse_state *ps, diag *dg, where at, const word_list *expected)
-{
-    uint32_t indent = 0;
-    const word *w = word_find(ps->src->text + at.lo, at.hi - at.lo);
-    const bool first = first_on_line(ps->src, at.lo, &indent);
-    const bool any_item = has(expected, "'axis'");
-    if (ps->last_token == TOK_STEM) {
-        diag_help(dg,
-                  "a '{' right behind a name opens a hole; before a set, a record or a "
-                  "block stands a blank");
-    } else if (w != NULL && !first && !any_item && has(expected, "a name")) {
-        diag_help(dg, "'%s' is a reserved word", w->text);
-    }
-    if (has(expected, "';'")) {
-        diag_help(dg,
-                  "a row that begins with '-', '[' or an arrow stands behind a ';'");
-    }
-    if (first && at.lo < at.hi && !any_item && ps->before_last.hi > 0) {
-        diag_label(dg, ps->before_last, "behind this");
-    }
-    if (at.lo >= at.hi && ps->open.n > 0) {
-        diag_label(dg, ps->open.at[ps->open.n - 1].at, "this brace is open");
-    }
-}
-
 void syntax_error(parse_state *ps, where at, const char *const *expected, size_t n)
 {
     word_list all = {0};
@@ -150,5 +119,5 @@ void syntax_error(parse_state *ps, where at, const char *const *expected, size_t
                    list.at[i]);
     }
     diag *dg = ast_error(ps, at, "expected %s, but %s", buf_str(&text), found(ps, at));
-    add_help(ps, dg, at, &all);
+    syntax_help(ps, dg, at, &all);
 }
