@@ -136,6 +136,7 @@ def to_hf(c, lit):
     """The tensors as transformers 4 names and shapes them."""
     family = family_of(c)
     layers, embed, last, head = OUTER.get(family, ("model.layers", "model.embed_tokens", "model.norm", "lm_head"))
+    grouped = grouped_rows(c)
     outer = {"transformer.wte": embed, "transformer.ln_f": last, "lm_head": head}
     modules = {v: k for k, v in MODULES[family].items()}
     if family == "falcon":
@@ -156,7 +157,7 @@ def to_hf(c, lit):
                 out[at + "self_attn.qkv_proj." + kind] = value
             elif family in ("gpt_neox", "falcon"):
                 where = "attention" if family == "gpt_neox" else "self_attention"
-                out[f"{at}{where}.query_key_value.{kind}"] = value[grouped_rows(c)]
+                out[f"{at}{where}.query_key_value.{kind}"] = value[grouped]
             else:
                 for part, rows in zip("qkv", value.split([H * d, G * d, G * d])):
                     out[f"{at}self_attn.{part}_proj.{kind}"] = rows

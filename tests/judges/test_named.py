@@ -6,11 +6,11 @@ comes out is compared with layouts.py, which shares no code with the program, an
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from litgpt.config import Config, configs
 from safetensors.torch import save_file
 
@@ -42,80 +42,103 @@ def small(c):
     """The same config with little sizes, each of its own, where the model leaves the choice."""
     groups = 1 if c.n_query_groups == 1 else 6 if c.n_query_groups == c.n_head else 2
     of_heads = layouts.family_of(c) in ("falcon", "gpt_neox", "phi") or c.norm_class_name == "LayerNorm"
-    sizes = dict(n_layer=3, n_head=6, n_query_groups=groups, head_size=5, n_embd=30 if of_heads else 31,
-                 intermediate_size=29, padded_vocab_size=37, vocab_size=37)
+    sizes = dict(n_layer=2, n_head=6, n_query_groups=groups, head_size=3, n_embd=18 if of_heads else 17,
+                 intermediate_size=13, padded_vocab_size=19, vocab_size=19)
     if c.n_expert:
-        sizes.update(n_expert=7, n_expert_per_token=2)
+        sizes.update(n_expert=5, n_expert_per_token=2)
     if c.moe_intermediate_size:
-        sizes.update(moe_intermediate_size=23)
+        sizes.update(moe_intermediate_size=11)
     for name in ("sliding_window_indices", "rope_indices"):
         if getattr(c, name):
-            sizes[name] = getattr(c, name)[:3]
+            sizes[name] = getattr(c, name)[:2]
     return Config(**{**{k: getattr(c, k) for k in FIELDS}, **sizes})
 
 
-def write_lit(path, c, tensors):
-    path.mkdir()
-    torch.save(tensors, path / "lit_model.pth")
-    (path / "model_config.yaml").write_text(yaml.dump({k: getattr(c, k) for k in FIELDS}))
-    return path
+def ahead(work):
+    """A fixture: work(name, directory) of a test's model. Two workers are ahead of the tests, for the program runs
+    beside Python."""
+    @pytest.fixture(scope="module")
+    def result_of(request, tmp_path_factory):
+        names = [i.callspec.params["name"] for i in request.session.items if request.fixturename in i.fixturenames]
+        root = tmp_path_factory.mktemp(request.fixturename)
+        with ThreadPoolExecutor(2) as pool:
+            jobs = {name: pool.submit(work, name, root / name) for name in names}
+            yield lambda name: jobs[name].result()
+            pool.shutdown(cancel_futures=True)
+    return result_of
 
 
 def write_hf(path, c, tensors):
-    path.mkdir()
+    path.mkdir(parents=True)
     save_file({k: v.contiguous() for k, v in tensors.items()}, path / "model.safetensors")
     (path / "config.json").write_text(json.dumps(layouts.hf_config(c)))
     return path
 
 
 def write_legacy(path, c, tensors):
-    path.mkdir()
+    path.mkdir(parents=True)
     torch.save(tensors, path / "lit_model.pth")
     (path / "lit_config.json").write_text(json.dumps(as_tutorial(c)))
     return path
 
 
+def all_around(name, path):
+    """hf -> lit-legacy -> lit -> hf: each equation of a family and of the old layout is used both ways."""
+    c = small(TODAY[name])
+    hf = write_hf(path / "hf", c, layouts.to_hf(c, layouts.lit_tensors(c)))
+    legacy = convert(hf, path / "to-legacy", "lit-legacy")
+    lit = convert(legacy, path / "to-lit", "lit")
+    (lit / "config.json").unlink()  # so that the last step makes it anew
+    return legacy, lit, convert(lit, path / "to-hf", "hf")
+
+
+around = ahead(all_around)
+
+
 @pytest.mark.parametrize("name", TODAY)
-def test_tensors(name, tmp_path):
+def test_tensors(name, around):
     c = small(TODAY[name])
     tensors = layouts.lit_tensors(c)
-    theirs, legacy = layouts.to_hf(c, tensors), layouts.to_legacy(c, tensors)
-    lit = write_lit(tmp_path / "lit", c, tensors)
-    hf = convert(lit, tmp_path / "to-hf", "hf")
-    same(hf_state(hf), theirs)
+    legacy, lit, hf = around(name)
+    same(lit_state(legacy), layouts.to_legacy(c, tensors))
+    same(lit_state(lit), tensors)
+    same(hf_state(hf), layouts.to_hf(c, tensors))
     made = json.loads((hf / "config.json").read_text())
     told = layouts.hf_config(c)
     assert not {k: (v, told[k]) for k, v in made.items() if k in told and v != told[k] and k not in TYPED}
-    source = write_hf(tmp_path / "hf", c, theirs)
-    same(lit_state(convert(source, tmp_path / "to-lit", "lit")), tensors)
-    same(lit_state(convert(source, tmp_path / "to-legacy", "lit-legacy")), legacy)
-    same(hf_state(convert(tmp_path / "to-legacy", tmp_path / "from-legacy", "hf")), theirs)
 
 
 # config.json says these in several ways that mean the same
 TYPED = {"model_type", "rope_scaling", "hidden_act", "multi_query", "sliding_window"}
 
 
+def there_and_back(name, path):
+    c = small(of_tutorial(TUTORIAL[name]))
+    old = write_legacy(path / "old", c, layouts.to_legacy(c, layouts.lit_tensors(c)))
+    hf = convert(old, path / "to-hf", "hf")
+    return hf, convert(hf, path / "back", "lit-legacy")
+
+
+tutorials = ahead(there_and_back)
+
+
 @pytest.mark.parametrize("name", TUTORIAL)
-def test_tensors_of_the_tutorials(name, tmp_path):
+def test_tensors_of_the_tutorials(name, tutorials):
     c = small(of_tutorial(TUTORIAL[name]))
     tensors = layouts.lit_tensors(c)
-    theirs, legacy = layouts.to_hf(c, tensors), layouts.to_legacy(c, tensors)
-    old = write_legacy(tmp_path / "old", c, legacy)
-    hf = convert(old, tmp_path / "to-hf", "hf")
-    same(hf_state(hf), theirs)
-    again = convert(hf, tmp_path / "back", "lit-legacy")
-    same(lit_state(again), legacy)
+    hf, again = tutorials(name)
+    same(hf_state(hf), layouts.to_hf(c, tensors))
+    same(lit_state(again), layouts.to_legacy(c, tensors))
     assert json.loads((again / "lit_config.json").read_text()) == as_tutorial(c)
 
 
-def told(c, name, to, tmp_path):
-    """The config that an audit says the conversion of the model at its true size would write."""
-    path = tmp_path / name
-    path.mkdir()
+def told(c, to, path, **real):
+    """What an audit says of a conversion of the model at its true size; `real`: fields that config.json has otherwise."""
+    path = path / c.hf_config["name"]
+    path.mkdir(parents=True)
     shapes = {k: torch.empty(s, device="meta") for k, s in layouts.lit_shapes(c).items()}
     index = {k: "model-00001-of-00001.safetensors" for k in layouts.to_hf(c, shapes)}
-    (path / "config.json").write_text(json.dumps(layouts.hf_config(c)))
+    (path / "config.json").write_text(json.dumps({**layouts.hf_config(c), **real}))
     (path / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
     report = json.loads(run("audit", "--to", to, "--json", path).stdout)
     assert report["steps"][0]["rules"].replace("-", "_") == layouts.family_of(c)
@@ -126,17 +149,17 @@ def differences(ours, theirs):
     return {k: (ours.get(k), v) for k, v in theirs.items() if ours.get(k) != v}
 
 
+today_told = ahead(lambda name, path: told(TODAY[name], "lit", path))
+tutorial_told = ahead(lambda name, path: told(of_tutorial(TUTORIAL[name]), "lit-legacy", path))
+
+
 @pytest.mark.parametrize("name", TODAY)
-def test_config(name, tmp_path):
-    c = TODAY[name]
-    record = told(c, c.hf_config["name"], "lit", tmp_path)
-    ours = Config(**record)
-    assert not differences(ours.__dict__, c.__dict__)
+def test_config(name, today_told):
+    assert not differences(Config(**today_told(name)).__dict__, TODAY[name].__dict__)
 
 
 @pytest.mark.parametrize("name", TUTORIAL)
-def test_config_of_the_tutorials(name, tmp_path):
-    theirs = TUTORIAL[name]
-    record = told(of_tutorial(theirs), theirs["hf_config"]["name"], "lit-legacy", tmp_path)
+def test_config_of_the_tutorials(name, tutorial_told):
+    record, theirs = tutorial_told(name), TUTORIAL[name]
     assert not differences(record, theirs)
     assert set(record) == set(theirs)
