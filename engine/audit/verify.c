@@ -4,6 +4,7 @@
 
 #include "audit/show.h"
 #include "base/pool.h"
+#include "exec/cast.h"
 #include "exec/run.h"
 
 /* ---- what there is on both sides
@@ -31,7 +32,7 @@ typedef struct verifier {
 
 static void say(verifier *v, const char *name, const char *what)
 {
-    vec_push(v->cx->arena, &v->out->lines, ((verify_line){name, what}));
+    vec_push(v->cx->arena, &v->out->lines, ((verify_line){name, what, NULL}));
 }
 
 static bool same_shape(const plan_tensor *t, const plan_tensor *u)
@@ -54,10 +55,34 @@ static const account_tie *tie_of(const job *a, const char *name)
     return NULL;
 }
 
+/* Can t be computed in another dtype? */
+static bool can_cast(const verifier *v, const plan_tensor *t, dtype to)
+{
+    bool can = cast_can_write(to) && cast_can_read(t->dt);
+    for (size_t i = 0; i < t->pieces.n && can; i++) {
+        const uint32_t src = t->pieces.at[i].src;
+        can = src == NO_SOURCE || cast_can_read(v->a->plan.sources.at[src].t->dt);
+    }
+    return can;
+}
+
+static void count_cast(verifier *v, dtype from, dtype to)
+{
+    verify_cast *c = v->out->casts.at;
+    for (size_t i = 0; i < v->out->casts.n; i++, c++) {
+        if (c->from == from && c->to == to) {
+            c->n++;
+            return;
+        }
+    }
+    vec_push(v->cx->arena, &v->out->casts, ((verify_cast){from, to, 1}));
+}
+
+/* Values of another dtype are compared as they would be written in B's. */
 static void add_pair(verifier *v, const plan_tensor *t, const plan_tensor *u)
 {
     arena *a = v->cx->arena;
-    if (t->dt != u->dt) {
+    if (t->dt != u->dt && !can_cast(v, t, u->dt)) {
         say(v, t->name,
             arena_printf(a, "is %s here and %s there", show_dtype(a, t->dt),
                          show_dtype(a, u->dt)));
@@ -71,6 +96,10 @@ static void add_pair(verifier *v, const plan_tensor *t, const plan_tensor *u)
     } else {
         plan_tensor own = *t;
         own.alias_of = -1;
+        own.dt = u->dt;
+        if (t->dt != u->dt) {
+            count_cast(v, t->dt, u->dt);
+        }
         vec_push(a, &v->plans[0].tensors, own);
         vec_push(a, &v->plans[1].tensors, *u);
         vec_push(a, &v->pairs, ((pair){.first = UINT64_MAX}));
@@ -242,9 +271,9 @@ static rt_status collect(verifier *v, bool ran_all)
         if (p->first == UINT64_MAX) {
             v->out->n_equal++;
         } else {
-            say(v, v->plans[1].tensors.at[i].name,
-                arena_printf(v->cx->arena, "differs, first at %s",
-                             place_text(v->cx->arena, t, p->first)));
+            const verify_line line = {v->plans[1].tensors.at[i].name, "differs",
+                                      place_text(v->cx->arena, t, p->first)};
+            vec_push(v->cx->arena, &v->out->lines, line);
         }
     }
     v->out->n_bytes = atomic_load(&v->done_bytes);
@@ -256,6 +285,20 @@ static rt_status collect(verifier *v, bool ran_all)
     return RT_OK;
 }
 
+static void warn_of_casts(verifier *v)
+{
+    arena *a = v->cx->arena;
+    for (size_t i = 0; i < v->out->casts.n; i++) {
+        const verify_cast *c = &v->out->casts.at[i];
+        const bool rounds = dtype_bits(c->to) <= dtype_bits(c->from);
+        diag_report(
+            v->cx->diags, SEV_WARNING, "dtypes-differ", NOWHERE,
+            "%s: %s in the first, %s in the second; compared after %s the first",
+            show_count(a, c->n, "tensor"), show_dtype(a, c->from), show_dtype(a, c->to),
+            rounds ? "rounding" : "widening");
+    }
+}
+
 rt_status verify_run(context *cx, const job *a, const checkpoint *b,
                      const exec_options *opt, verify_result *out)
 {
@@ -265,6 +308,7 @@ rt_status verify_run(context *cx, const job *a, const checkpoint *b,
     v.plans[0].sources.n = a->plan.sources.n;
     const stage *there = stage_of_inventory(cx, &v.plans[1], b->inv);
     match(&v, there);
+    warn_of_casts(&v);
     rt_status status = prepare(&v);
     if (status == RT_OK) {
         const unsigned n[2] = {v.runs[0].n_workers, v.runs[1].n_workers};
@@ -276,38 +320,4 @@ rt_status verify_run(context *cx, const job *a, const checkpoint *b,
     run_free(&v.runs[0]);
     run_free(&v.runs[1]);
     return status;
-}
-
-/* ---- text
- * ------------------------------------------------------------------------------ */
-
-void verify_text(buf *out, const verify_result *r)
-{
-    enum { MAX_LINES = 40 };
-    arena *a = out->arena;
-    for (size_t i = 0; i < r->lines.n && i < MAX_LINES; i++) {
-        buf_printf(out, "%s %s\n", r->lines.at[i].name, r->lines.at[i].what);
-    }
-    if (r->lines.n > MAX_LINES) {
-        buf_printf(out, "and %zu more\n", r->lines.n - MAX_LINES);
-    }
-    buf_printf(out, "%s equal, %zu different (%s compared)\n",
-               show_count(a, r->n_equal, "tensor"), r->lines.n,
-               show_bytes(a, r->n_bytes));
-}
-
-value *verify_value(arena *a, const verify_result *r)
-{
-    value *v = value_record(a), *list = value_list(a);
-    put_bool(a, v, "equal", r->lines.n == 0);
-    put_count(a, v, "n_equal", r->n_equal);
-    put_count(a, v, "n_bytes", r->n_bytes);
-    for (size_t i = 0; i < r->lines.n; i++) {
-        value *one = value_record(a);
-        put_text(a, one, "name", r->lines.at[i].name);
-        put_text(a, one, "what", r->lines.at[i].what);
-        vec_push(a, &list->items, one);
-    }
-    value_set(a, v, "different", list);
-    return v;
 }

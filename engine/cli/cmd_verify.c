@@ -44,7 +44,8 @@ static rt_status compare(session *s, job *a, const job *b)
         verify_text(&out, &r);
     }
     TRY(session_print(s, &out));
-    return r.lines.n == 0 ? RT_OK : RT_NO;
+    session_say(s);
+    return r.lines.n > 0 || (s->opt.strict && s->n_warnings > 0) ? RT_NO : RT_OK;
 }
 
 rt_status cmd_verify(session *s)

@@ -66,9 +66,13 @@ static const command commands[] = {
      "retensor verify checkpoints/TinyLlama out",
      "A is planned into the layout of B and compared with B byte by byte as it "
      "streams;\n"
-     "nothing is written. The first difference of a tensor is shown by its place.\n",
+     "nothing is written. The first difference of a tensor is shown by its place. "
+     "Where "
+     "the\n"
+     "dtypes differ, A's values are compared as they would be written in B's, with a "
+     "warning.\n",
      "  0  all tensors are equal\n"
-     "  1  they differ\n"
+     "  1  they differ; or --strict, and there are warnings\n"
      "  2, 3, 4, 5 as for convert\n"},
     {"plan", "SRC", 1, 1, RULES, cmd_plan,
      "show how each output tensor is made, without reading data",
