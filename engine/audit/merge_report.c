@@ -70,6 +70,7 @@ value *merge_value(arena *a, const job *j, const exec_stats *stats)
         value *v = value_record(a);
         put_text(a, v, "target", l->target);
         put_text(a, v, "rule", l->rule);
+        put_text(a, v, "adapter", j->adapters.at[l->adapter]->dir);
         put_texts(a, v, "factors", l->factors, l->n_factors);
         put_count(a, v, "rank", l->rank);
         value_set(a, v, "scale", value_float(a, l->scale));

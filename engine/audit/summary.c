@@ -42,6 +42,17 @@ static void add_ties(buf *out, const job *j)
     }
 }
 
+/* Several adapters may change one tensor. */
+static size_t count_targets(arena *a, const job *j)
+{
+    strmap *seen = strmap_new(a);
+    size_t n = 0;
+    for (size_t i = 0; i < j->merged.n; i++) {
+        n += strmap_add(seen, j->merged.at[i].target, i);
+    }
+    return n;
+}
+
 void summary_text(buf *out, const job *j, const run_result *done)
 {
     arena *a = out->arena;
@@ -69,8 +80,9 @@ void summary_text(buf *out, const job *j, const run_result *done)
         }
     }
     if (j->merged.n > 0) {
-        buf_printf(out, "  %s of the base changed by the adapter\n",
-                   show_count(a, j->merged.n, "tensor"));
+        buf_printf(out, "  %s of the base changed by the adapter%s\n",
+                   show_count(a, count_targets(a, j), "tensor"),
+                   j->adapters.n > 1 ? "s" : "");
     }
 }
 

@@ -37,7 +37,13 @@ rt_status cmd_merge(session *s)
     const job_options jo = session_job(s);
     run_options run = session_run(s);
     job *j = NULL;
-    TRY(job_merge(&s->cx, &jo, s->opt.args.at[0], s->opt.args.at[1], &j));
+    VEC(job_addend) adapters = {0};
+    const double weight = s->opt.has_weight ? s->opt.weight : 1;
+    vec_push(s->cx.arena, &adapters, ((job_addend){s->opt.args.at[1], weight}));
+    for (size_t i = 0; i < s->opt.also.n; i++) {
+        vec_push(s->cx.arena, &adapters, s->opt.also.at[i]);
+    }
+    TRY(job_merge(&s->cx, &jo, s->opt.args.at[0], adapters.at, adapters.n, &j));
     const rt_status status = session_write(s, j, &run, s->opt.args.at[2]);
     job_close(j);
     return status;

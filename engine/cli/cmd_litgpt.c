@@ -157,7 +157,8 @@ static rt_status merge(session *s, job_options *jo, const char *base,
 {
     job *j = NULL;
     TRY(dtype_of_precision(s, &jo->dtype));
-    TRY(job_merge(&s->cx, jo, base, adapter, &j));
+    const job_addend whole = {adapter, 1};
+    TRY(job_merge(&s->cx, jo, base, &whole, 1, &j));
     const rt_status status = session_write(s, j, run, dst);
     job_close(j);
     return status;

@@ -30,13 +30,17 @@ static const command commands[] = {
      "SRC is a directory, a weights file, an index, or org/name in the local hub "
      "cache.\n",
      EXITS_WRITE},
-    {"merge", "BASE ADAPTER DST", 3, 3, RULES | WRITE | OPTION(REPORT), cmd_merge,
+    {"merge", "BASE ADAPTER DST", 3, 3,
+     RULES | WRITE | OPTION(WEIGHT) | OPTION(ALSO) | OPTION(REPORT), cmd_merge,
      "add an adapter to its base",
      "retensor merge checkpoints/TinyLlama out/lora/final out/merged",
      "The result is the base plus scale * B * A, rounded once. It keeps the base's "
      "layout\n"
      "and dtype unless --to or --dtype say otherwise. Scale and rank come from the\n"
-     "adapter's config or from --set lora_alpha=16 and the like.\n",
+     "adapter's config or from --set lora_alpha=16 and the like. With --also the base "
+     "gets\n"
+     "the exact sum of several, each with a weight: first ADAPTER, then in the order "
+     "given.\n",
      EXITS_WRITE},
     {"adapter", "ADAPTER DST", 2, 2, RULES | WRITE | OPTION(BASE), cmd_adapter,
      "write an adapter in another layout, without merging it",

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ typedef enum option_kind {
     KIND_BYTES, /* uint64_t; 64M, 5GB */
     KIND_COUNT, /* uint64_t */
     KIND_WHEN,
+    KIND_WEIGHT,
+    KIND_ALSO, /* PATH or PATH=WEIGHT */
 } option_kind;
 
 typedef struct option_row {
@@ -79,6 +82,10 @@ static const option_row rows[OPT_COUNT] = {
                         "print the plan as well"},
     [OPT_LINTS] = {"--lints", NULL, KIND_FLAG, AT(lints),
                    "warn of what the shapes of this model cannot tell apart"},
+    [OPT_WEIGHT] = {"--weight", "W", KIND_WEIGHT, 0,
+                    "of ADAPTER: its updates times W (default: 1)"},
+    [OPT_ALSO] = {"--also", "ADAPTER[=W]", KIND_ALSO, 0,
+                  "another adapter to add, times W; may be repeated"},
     [OPT_REPORT] = {"--report", NULL, KIND_FLAG, AT(report),
                     "measure every updated tensor and print the table"},
     [OPT_CHECK] = {"--check", NULL, KIND_FLAG, AT(check),
@@ -270,6 +277,39 @@ static rt_status take_dtype(context *cx, const char **to, const char *text)
     return RT_OK;
 }
 
+static bool weight_of(const char *text, double *out)
+{
+    char *end;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*out);
+}
+
+/* Behind the last '=' stands the weight, so that a path may hold others. */
+static rt_status take_also(context *cx, options *o, const char *text)
+{
+    const char *eq = strrchr(text, '=');
+    job_addend a = {.path = text, .weight = 1};
+    if (eq != NULL) {
+        a.path = arena_strndup(cx->arena, text, (size_t)(eq - text));
+    }
+    if (a.path[0] == '\0') {
+        return bad(cx, "as in --also out/lora/final=0.5",
+                   "--also needs a path, not '%s'", text);
+    }
+    if (eq != NULL && !weight_of(eq + 1, &a.weight)) {
+        diag *dg =
+            diag_report(cx->diags, SEV_ERROR, "usage", NOWHERE,
+                        "--also %s: the weight '%s' is no finite number", text, eq + 1);
+        diag_help(dg,
+                  "as in --also out/lora/final=0.5; to a path that holds '=' add its "
+                  "weight too: --also %s=1",
+                  text);
+        return RT_USAGE;
+    }
+    vec_push(cx->arena, &o->also, a);
+    return RT_OK;
+}
+
 static rt_status take_value(context *cx, const option_row *row, options *o,
                             const char *text)
 {
@@ -294,6 +334,11 @@ static rt_status take_value(context *cx, const option_row *row, options *o,
     case KIND_BYTES: good = bytes_of(text, at); break;
     case KIND_COUNT: good = count_of(text, at); break;
     case KIND_WHEN: good = when_of(text, at); break;
+    case KIND_WEIGHT:
+        good = weight_of(text, &o->weight);
+        o->has_weight = true;
+        break;
+    case KIND_ALSO: return take_also(cx, o, text);
     }
     return good ? RT_OK
                 : bad(cx, row->help, "%s: '%s' cannot be understood", row->name, text);

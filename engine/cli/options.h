@@ -10,6 +10,7 @@
 #include "base/value.h"
 #include "checkpoint/inventory.h"
 #include "diag/diag.h"
+#include "job/job.h"
 #include "plan/plan.h"
 
 typedef enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER } when;
@@ -25,6 +26,9 @@ typedef struct options {
     const char *precision;              /* "bf16-true" */
     uint64_t shard_bytes, memory_bytes; /* 0: the default */
     uint64_t threads;                   /* 0: all processors */
+    bool has_weight;
+    double weight;        /* of the first adapter */
+    VEC(job_addend) also; /* further adapters */
     bool no_sync, force, dry_run, json, html, sarif, quiet, strict, help, version;
     bool lints, verbose, check, report, debug_mode;
     when color, progress;
@@ -62,6 +66,8 @@ typedef enum option_id {
     OPT_LORA_HEAD,
     OPT_DEBUG_MODE,
     OPT_LINTS,
+    OPT_WEIGHT,
+    OPT_ALSO,
     OPT_REPORT,
     OPT_CHECK,
     OPT_VERBOSE,

@@ -154,7 +154,7 @@ rt_status job_decide(context *cx, job *j)
     for (size_t i = 0; i < j->conditions.n; i++) {
         TRY(check_condition(cx, j, &j->conditions.at[i]));
     }
-    if (j->adapter != NULL) {
+    if (j->adapters.n > 0) {
         TRY(job_survey_adapter(cx, j));
     }
     j->decided = true;

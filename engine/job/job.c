@@ -36,10 +36,10 @@ static void find_aliases(builder *b)
 static rt_status cast_outputs(builder *b)
 {
     dtype dt;
-    const bool as_adapter = b->opt->round == ROUND_STEPWISE && b->j->adapter != NULL &&
+    const bool as_adapter = b->opt->round == ROUND_STEPWISE && b->j->adapters.n > 0 &&
                             b->opt->dtype == NULL;
     if (as_adapter) { /* what calculates in the adapter's type leaves that type */
-        dt = b->j->adapter->inv->tensors.at[0].dt;
+        dt = b->j->adapters.at[0]->inv->tensors.at[0].dt;
     } else if (b->opt->dtype == NULL) {
         return RT_OK;
     } else if (!dtype_parse(b->opt->dtype, &dt) || !dtype_is_float(dt)) {

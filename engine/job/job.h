@@ -46,9 +46,9 @@ typedef struct job_step {
 } job_step;
 
 typedef struct job {
-    checkpoint *src;       /* base of a merge */
-    checkpoint *adapter;   /* or NULL */
-    const char *from, *to; /* layouts */
+    checkpoint *src;            /* base of a merge */
+    VEC(checkpoint *) adapters; /* of a merge, in the order in which they are added */
+    const char *from, *to;      /* layouts */
     const char *because;  /* how family and layout were found: "config.json says ..." */
     const char *row_name; /* row of the named-model table that was used, or NULL */
     VEC(job_step) steps;
@@ -72,8 +72,15 @@ typedef struct job {
 
 RT_NODISCARD rt_status job_convert(context *cx, const job_options *opt, const char *src,
                                    job **out);
+typedef struct job_addend { /* an adapter that is added to a base */
+    const char *path;
+    double weight; /* of all its updates; 1: as it was trained */
+} job_addend;
+
+/* The base with n adapters, at least one: each is added to what the ones before it
+ * left, and the sum is rounded once. */
 RT_NODISCARD rt_status job_merge(context *cx, const job_options *opt, const char *base,
-                                 const char *adapter, job **out);
+                                 const job_addend *adapters, size_t n, job **out);
 typedef struct spectrum { /* of an update's singular values */
     bool is_known; /* false: it is no product of low rank, or of a very high one */
     double largest;

@@ -93,6 +93,9 @@ static rt_status family_values(builder *b, values **out)
     *out = NULL;
     if (other == NULL || detect_family(&quiet, &b->ev, b->at, b->layout, other,
                                        b->config, &family, &because) != RT_OK) {
+        if (b->j->adapters.n > 1) {
+            return RT_OK; /* said with the first */
+        }
         builder_note(b, "no family knows this base: every tensor of two dims counts as "
                         "a linear map, and shapes tell how it is stored");
         return RT_OK;
@@ -141,6 +144,7 @@ static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
         return b->j->status;
     }
     for (size_t i = 0; i < acc.lines.n; i++) {
+        acc.lines.at[i].adapter = b->j->adapters.n - 1;
         vec_push(b->cx->arena, &b->j->merged, acc.lines.at[i]);
     }
     for (size_t i = 0; i < acc.unused.n; i++) {
@@ -171,15 +175,16 @@ static void link_merged(builder *b)
 }
 
 /* The merge file for an adapter, by its names or its config. */
-static rt_status find_merge(builder *b, const char *file, const mapping **m)
+static rt_status find_merge(builder *b, const checkpoint *from, const char *file,
+                            const mapping **m)
 {
     plan aside = {0};
     const char *config_path;
     value *found = NULL;
-    const stage *names = stage_of_inventory(b->cx, &aside, b->j->adapter->inv);
+    const stage *names = stage_of_inventory(b->cx, &aside, from->inv);
     *m = pick_merge(b, names, NULL);
     for (size_t i = 0; *m == NULL && i < b->n_merges; i++) {
-        TRY(config_load(b->cx, b->merges[i]->layout[RIGHT], b->j->adapter->dir, &found,
+        TRY(config_load(b->cx, b->merges[i]->layout[RIGHT], from->dir, &found,
                         &config_path));
         *m = found != NULL ? pick_merge(b, names, found) : NULL;
     }
@@ -196,34 +201,88 @@ static rt_status find_merge(builder *b, const char *file, const mapping **m)
     return RT_MISMATCH;
 }
 
-/* From the files to the base with the adapter added, in the merge file's layout. */
-static rt_status merge_at(builder *b, const job_options *opt, const char *base,
-                          const char *adapter, const char **to)
+/* The adapter's tensors as sources of the plan, known as its. */
+static const stage *adapter_stage(builder *b, const checkpoint *from)
 {
-    const mapping *m;
-    const char *file, *config_path = NULL;
+    const size_t first = b->j->plan.sources.n;
+    const stage *s = stage_of_inventory(b->cx, &b->j->plan, from->inv);
+    for (size_t i = first; i < b->j->plan.sources.n; i++) {
+        b->j->plan.sources.at[i].of_adapter = true;
+    }
+    return s;
+}
+
+/* Open the adapter and find its rules. */
+static rt_status open_adapter(builder *b, const char *path, checkpoint **opened,
+                              const mapping **m)
+{
+    const char *file;
+    TRY(find_adapter(b, path, &file));
+    TRY(checkpoint_open(b->cx, file, opened));
+    vec_push(b->cx->arena, &b->j->adapters, *opened);
+    return find_merge(b, *opened, file, m);
+}
+
+/* Add one more to what stands, in the merge file's layout. */
+static rt_status merge_next(builder *b, const checkpoint *from, const mapping *m,
+                            double weight)
+{
+    const char *config_path = NULL;
     value *found = NULL;
-    context *cx = b->cx;
-    TRY(find_adapter(b, adapter, &file));
-    TRY(checkpoint_open(cx, file, &b->j->adapter));
-    TRY(find_merge(b, file, &m));
-    b->fallback = m->layout[LEFT];
-    TRY(builder_open(b, base));
-    const stage *terms = stage_of_inventory(cx, &b->j->plan, b->j->adapter->inv);
-    TRY(config_load(cx, m->layout[RIGHT], b->j->adapter->dir, &found, &config_path));
-    *to = opt->to != NULL ? opt->to : b->layout;
+    const stage *terms = adapter_stage(b, from);
+    TRY(config_load(b->cx, m->layout[RIGHT], from->dir, &found, &config_path));
     TRY(builder_walk(b, m->layout[LEFT]));
-    return add_adapter(b, terms, m, 1, adapter_config(b, found),
+    return add_adapter(b, terms, m, weight, adapter_config(b, found),
                        config_path != NULL ? config_path : adapter_origin(b));
 }
 
+/* One file twice is a slip more often than a wish, which a weight says better. */
+static rt_status check_twice(context *cx, const job_addend *adapters, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (!file_is_same(adapters[k].path, adapters[i].path)) {
+                continue;
+            }
+            diag *dg = diag_report(cx->diags, SEV_ERROR, "adapter-again", NOWHERE,
+                                   "the adapter %s is given twice", adapters[i].path);
+            diag_note(dg, "as number %zu and number %zu of the sum", k + 1, i + 1);
+            diag_help(dg, "give it once with the sum of its weights");
+            return RT_USAGE;
+        }
+    }
+    return RT_OK;
+}
+
+/* From the files to the base with the adapters added. */
+static rt_status merge_all(builder *b, const job_options *opt, const char *base,
+                           const job_addend *adapters, size_t n, const char **to)
+{
+    TRY(check_twice(b->cx, adapters, n));
+    for (size_t i = 0; i < n; i++) {
+        checkpoint *from;
+        const mapping *m;
+        TRY(open_adapter(b, adapters[i].path, &from, &m));
+        if (i == 0) {
+            b->fallback = m->layout[LEFT];
+            TRY(builder_open(b, base));
+            *to = opt->to != NULL ? opt->to : b->layout;
+        }
+        TRY(merge_next(b, from, m, adapters[i].weight));
+        if (b->j->status != RT_OK) {
+            return RT_OK; /* kept in the job, so that it can be shown */
+        }
+    }
+    return RT_OK;
+}
+
 rt_status job_merge(context *cx, const job_options *opt, const char *base,
-                    const char *adapter, job **out)
+                    const job_addend *adapters, size_t n, job **out)
 {
     builder b;
     const char *to = NULL;
     TRY(builder_start(cx, opt, &b));
-    TRY(merge_at(&b, opt, base, adapter, &to));
+    TRY(merge_all(&b, opt, base, adapters, n, &to));
     TRY(builder_walk(&b, to));
     TRY(builder_finish(&b));
     link_merged(&b);
@@ -265,12 +324,13 @@ rt_status job_adapter(context *cx, const job_options *opt, const char *base,
     const char *to;
     values *family, *v;
     unmerged made = {.class_of = EXACT};
+    const job_addend whole = {adapter, 1};
     job_options plain = *opt;
     plain.to = NULL;
     TRY(builder_start(cx, opt, &b));
     TRY(find_target(&b, opt->to, &m));
     b.opt = &plain;
-    TRY(merge_at(&b, &plain, base, adapter, &to));
+    TRY(merge_all(&b, &plain, base, &whole, 1, &to));
     if (b.j->status != RT_OK) {
         return b.j->status;
     }

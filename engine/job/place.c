@@ -76,7 +76,9 @@ rt_status job_place(context *cx, const job *j, const run_options *opt, const cha
         return RT_OK;
     }
     TRY(check_apart(cx, j->src, dst));
-    TRY(check_apart(cx, j->adapter, dst));
+    for (size_t i = 0; i < j->adapters.n; i++) {
+        TRY(check_apart(cx, j->adapters.at[i], dst));
+    }
     return opt->force ? RT_OK : check_empty(cx, dst);
 }
 

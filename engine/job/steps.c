@@ -78,7 +78,7 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
             b->j->row_name = row->name;
         }
     }
-    req.set = is_final && b->j->adapter == NULL ? b->opt->set : NULL;
+    req.set = is_final && b->j->adapters.n == 0 ? b->opt->set : NULL;
     const rt_status status = config_convert(b->cx, st->v, to_side, &req, &st->config);
     b->config = status == RT_OK ? st->config->record : NULL;
     b->config_path = arena_printf(b->cx->arena, "made by %s", st->m->name);

@@ -369,7 +369,7 @@ bool piece_compose(arena *a, const piece *outer, const piece *inner, size_t n_in
     arena *scratch = arena_new();
     for (size_t i = 0; ok && i < n_inner; i++) {
         const piece *in_piece = &inner[i];
-        if (count_terms(in_piece) > MAX_TERMS || count_terms(outer) > MAX_TERMS ||
+        if (count_terms(in_piece) + count_terms(outer) > MAX_TERMS ||
             in_piece->n_steps + outer->n_steps > PIECE_MAX_STEPS) {
             ok = false;
             break;

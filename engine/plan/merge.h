@@ -24,6 +24,7 @@ typedef struct job_merge_line { /* one updated tensor of a merge */
     uint32_t rank;
     piece_list blocks; /* parts of the target, each with the terms that reach it */
     size_t tensor;     /* index into plan.tensors, or SIZE_MAX */
+    size_t adapter;    /* index into the job's adapters */
 } job_merge_line;
 
 typedef struct config_change { /* of the base's config */

@@ -14,6 +14,7 @@
 typedef struct plan_source { /* a tensor of an input checkpoint */
     const inventory *inv;
     const tensor_info *t;
+    bool of_adapter; /* merged into the base */
 } plan_source;
 
 typedef struct plan_tensor {

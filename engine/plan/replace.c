@@ -21,12 +21,7 @@ void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t 
 void replace_tensor(merger *g, const attempt *x, plan_tensor *t)
 {
     const plan_tensor *from = x->factor[0];
-    if (g->weight < 1 || g->weight > 1) {
-        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "weight", x->u->at,
-                               "%s replaces %s and cannot be added with a weight",
-                               x->factor_name[0], t->name);
-        diag_help(dg, "only an adapter of weight 1 may replace tensors");
-        g->worst = RT_MISMATCH;
+    if (!stands_alone(g, x, t)) {
         return;
     }
     t->pieces = from->pieces;
@@ -187,6 +182,9 @@ static void swap_rows(merger *g, const attempt *x, plan_tensor *t)
 
 void replace_rows(merger *g, const attempt *x, plan_tensor *t)
 {
+    if (!stands_alone(g, x, t)) {
+        return;
+    }
     swap_rows(g, x, t);
     for (size_t i = 0; i < g->ties.n; i++) {
         tied_pair *pair = &g->ties.at[i];

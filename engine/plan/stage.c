@@ -39,7 +39,7 @@ stage *stage_of_inventory(context *cx, plan *p, const inventory *inv)
     for (size_t i = 0; i < inv->tensors.n; i++) {
         const tensor_info *t = &inv->tensors.at[i];
         const uint32_t src = (uint32_t)p->sources.n;
-        vec_push(cx->arena, &p->sources, ((plan_source){inv, t}));
+        vec_push(cx->arena, &p->sources, ((plan_source){.inv = inv, .t = t}));
         plan_tensor out = {.name = t->name,
                            .dt = t->dt,
                            .rank = t->rank,

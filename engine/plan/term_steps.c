@@ -244,6 +244,9 @@ void add_terms(merger *g, const attempt *x, plan_tensor *t)
         refuse_quantised(g, x, t);
         return;
     }
+    if (!may_add(g, x, t)) {
+        return;
+    }
     if (!place_term(g, x, &p)) {
         g->worst = RT_MISMATCH;
         return;
@@ -261,8 +264,10 @@ void add_terms(merger *g, const attempt *x, plan_tensor *t)
         good = add_norm(g, x, &p.target, t);
     }
     if (!good) {
-        diag_report(g->cx->diags, SEV_ERROR, "too-many-terms", x->u->at,
-                    "%s takes more terms than one pass can add", t->name);
+        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "too-many-terms", x->u->at,
+                               "%s takes more terms than one pass can add", t->name);
+        diag_help(dg, "six of one part at most; merge the other adapters into the "
+                      "result, in float32 so that it is rounded only in the end");
         g->worst = RT_MISMATCH;
         return;
     }

@@ -80,6 +80,12 @@ bool cuts_join(const cut *target, const cut *x, const cut *y);
 /* Stride of an axis, or 0 and false. */
 bool cut_stride(const cut *c, uint32_t axis, int64_t *stride);
 
+/* ---- several.c: other adapters of the same sum ----------------------------------- */
+/* May the update replace the tensor, or give it norms?  false: reported. */
+bool stands_alone(merger *g, const attempt *x, const plan_tensor *t);
+/* May the update add to the tensor?  false: reported. */
+bool may_add(merger *g, const attempt *x, const plan_tensor *t);
+
 /* ---- merge_names.c ------------------------------------------------------------- */
 /* The adapter under the names that the rules know; two tensors of one name must be
  * equal. */

@@ -170,7 +170,8 @@ static void test_equal(void)
                    f.bytes.p + rows.offset + (i * 500 + j) * 4, 4);
         }
     }
-    const plan_source by_rows = {f.inv, &rows}, by_columns = {f.inv, &columns};
+    const plan_source by_rows = {.inv = f.inv, .t = &rows},
+                      by_columns = {.inv = f.inv, .t = &columns};
     bool equal = false;
     write_source(&f);
     CHECK(exec_equal(&f.cx, &by_rows, &by_columns, &equal) == RT_OK);
