@@ -53,8 +53,8 @@ rt_status suggest_same(suggestion *s, unsigned side_of_x, const group *x,
         plan two = {0};
         piece_list p = {0}, q = {0};
         piece box[2];
-        vec_push(s->cx->arena, &two.sources, ((plan_source){of_x, t}));
-        vec_push(s->cx->arena, &two.sources, ((plan_source){of_y, u}));
+        vec_push(s->cx->arena, &two.sources, ((plan_source){.inv = of_x, .t = t}));
+        vec_push(s->cx->arena, &two.sources, ((plan_source){.inv = of_y, .t = u}));
         boxes_of(t, transposed, u, row, &box[0], &box[1]);
         vec_push(s->cx->arena, &p, box[0]);
         vec_push(s->cx->arena, &q, box[1]);
