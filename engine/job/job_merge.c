@@ -344,7 +344,8 @@ rt_status job_adapter(context *cx, const job_options *opt, const char *base,
         builder_note(&b, made.notes.at[i]);
     }
     for (size_t i = 0; i < made.factors->tensors.n; i++) {
-        made.factors->tensors.at[i].class_of = made.class_of;
+        exactness *own = &made.factors->tensors.at[i].class_of;
+        *own = *own < made.class_of ? made.class_of : *own;
     }
     b.at = made.factors;
     b.layout = m->layout[RIGHT];

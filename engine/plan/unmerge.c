@@ -10,7 +10,7 @@
 
 /* ---- finding ------------------------------------------------------------------- */
 
-static bool has_terms(const plan_tensor *t)
+bool has_terms(const plan_tensor *t)
 {
     for (size_t i = 0; i < t->pieces.n; i++) {
         if (t->pieces.at[i].n_steps > 0) {
@@ -43,7 +43,7 @@ static bool guards_allow(unmerger *um, const attempt *x)
 
 /* The update that writes this tensor's factors: one that is written as it is stored
  * before one that would be turned. */
-static bool find_update(unmerger *um, size_t at, attempt *best)
+bool find_update(unmerger *um, size_t at, attempt *best)
 {
     bool any = false;
     for (size_t i = 0; i < um->g.m->updates.n; i++) {
@@ -89,7 +89,8 @@ static rt_status find_all(unmerger *um)
         }
         vec_push(um->g.cx->arena, &um->all, f);
     }
-    return RT_OK;
+    const char *why = fill_unreached(um);
+    return why != NULL ? cannot(um, um->g.out->tensors.at, why) : RT_OK;
 }
 
 /* ---- what the config says ------------------------------------------------------ */
@@ -264,6 +265,7 @@ static rt_status write_factors(unmerger *um, const values *now, found *f)
     }
     for (unsigned which = 0; which < 2; which++) {
         plan_tensor t = {.rule = f->x.u->name, .alias_of = -1, .n_elems = 1};
+        t.class_of = has_terms(f->t) ? EXACT : MADE;
         t.name = name_fill(um->g.cx->arena, um->g.m, &f->as[which]->name, now->choice,
                            f->x.numbers, f->x.words);
         if (!factor_pieces(um, f, which, &t)) {

@@ -314,6 +314,16 @@ static dtype dtype_of_blocks(const unmerger *um, const found *f, unsigned which)
     return dt;
 }
 
+/* Zeros are of the type that the other factors have. */
+static dtype dtype_of_factor(const unmerger *um, const found *f, unsigned which)
+{
+    dtype dt = dtype_of_blocks(um, f, which);
+    for (size_t i = 0; dt == DT_UNKNOWN && i < um->all.n; i++) {
+        dt = dtype_of_blocks(um, &um->all.at[i], which);
+    }
+    return dt;
+}
+
 bool factor_pieces(unmerger *um, const found *f, unsigned which, plan_tensor *t)
 {
     int64_t shape[RT_MAX_RANK * 2];
@@ -327,7 +337,7 @@ bool factor_pieces(unmerger *um, const found *f, unsigned which, plan_tensor *t)
         t->shape[i] = (uint64_t)shape[i];
         t->n_elems *= (uint64_t)shape[i];
     }
-    t->dt = dtype_of_blocks(um, f, which);
+    t->dt = dtype_of_factor(um, f, which);
     for (size_t s = 0; s < f->slots.n; s++) {
         weaver w = {.um = um, .f = f, .s = &f->slots.at[s], .which = which, .t = t};
         for (size_t i = 0; i < cuts.n; i++) {

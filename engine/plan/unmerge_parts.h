@@ -38,6 +38,17 @@ typedef struct unmerger {
     VEC(found) all;
 } unmerger;
 
+/* ---- unmerge.c ----------------------------------------------------------------- */
+bool has_terms(const plan_tensor *t);
+/* The update that writes the factors of the tensor at this place, if one does. */
+bool find_update(unmerger *um, size_t at, attempt *best);
+
+/* ---- unmerge_fill.c ------------------------------------------------------------ */
+/* Add what the config speaks for and the adapter does not reach, without blocks; NULL,
+ * or why it cannot be. */
+const char *fill_unreached(unmerger *um);
+
+/* ---- unmerge_parts.c ----------------------------------------------------------- */
 /* Fill slots and blocks of f, whose attempt is set; NULL, or why it cannot be. */
 const char *found_blocks(unmerger *um, found *f);
 /* Pieces, shape and dtype of a factor (0: B, 1: A); false: too many pieces. */

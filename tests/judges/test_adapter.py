@@ -82,3 +82,41 @@ def test_what_is_no_sum_is_refused(models, tmp_path):
     assert "DoRA" in refused.stderr and not (tmp_path / "out").exists()
     refused = run("adapter", "--to", "lit", tmp_path / "a", tmp_path / "out", expect=2)
     assert "--base" in refused.stderr
+
+
+PARTS = {
+    "one-layer": dict(target_modules=["q_proj", "o_proj"], layers_to_transform=[1]),
+    "one-of-the-mlp": dict(target_modules=["up_proj"]),
+    "head-and-a-part": dict(target_modules=r"lm_head|.*layers\.0\.mlp\.down_proj"),
+    "unlike-layers": dict(target_modules=r".*(layers\.0\.self_attn\.q_proj|layers\.1\.self_attn\.v_proj)"),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_lit_has_all_layers_or_none(part, models, tmp_path):
+    """litgpt's flags speak for all layers and the whole MLP, and its strict load insists."""
+    adapted = train(models("llama-gqa"), tmp_path / "a", **PARTS[part])
+    said = run("adapter", "--no-sync", "--to", "lit", "--base", models("llama-gqa"), tmp_path / "a", tmp_path / "out")
+    assert ("of zeros" in said.stderr) == (part != "unlike-layers")  # there only parts of one pair are zeros
+    flags = {k: v for k, v in yaml.safe_load((tmp_path / "out" / "hyperparameters.yaml").read_text()).items() if k.startswith("lora_")}
+    lit = convert(models("llama-gqa"), tmp_path / "lit", "lit", "--dtype", "float32")
+    config = lora.Config.from_file(lit / "model_config.yaml", **flags)
+    factors = torch.load(tmp_path / "out" / "lit_model.pth.lora", weights_only=True)
+    want = logits(adapted)
+    assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
+    # what is made changes nothing, and the merge is the one of what was there
+    one = hf_state(merge(models("llama-gqa"), tmp_path / "a", tmp_path / "m1"))
+    two = hf_state(merge(models("llama-gqa"), tmp_path / "out", tmp_path / "m2"))
+    for key in one:
+        near(one[key], two[key])
+
+
+def test_lit_experts_are_filled(models, tmp_path):
+    adapted = train(models("mixtral"), tmp_path / "a", target_modules=r".*experts\.1\.w2")
+    run("adapter", "--no-sync", "--to", "lit", "--base", models("mixtral"), tmp_path / "a", tmp_path / "out")
+    flags = {k: v for k, v in yaml.safe_load((tmp_path / "out" / "hyperparameters.yaml").read_text()).items() if k.startswith("lora_")}
+    lit = convert(models("mixtral"), tmp_path / "lit", "lit", "--dtype", "float32")
+    config = lora.Config.from_file(lit / "model_config.yaml", **flags)
+    factors = torch.load(tmp_path / "out" / "lit_model.pth.lora", weights_only=True)
+    want = logits(adapted)
+    assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
