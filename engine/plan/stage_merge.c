@@ -211,6 +211,28 @@ bool update_reaches(merger *g, const map_update *u, size_t at, attempt *x,
     return true;
 }
 
+/* Integers, or floats too narrow to be weights by themselves: their scales stand apart.
+ */
+static bool is_quantised(const plan_tensor *t)
+{
+    return !dtype_is_float(t->dt) || dtype_bits(t->dt) < 16;
+}
+
+/* Said once: all linear maps of such a base are alike. */
+static void refuse_quantised(merger *g, const attempt *x, const plan_tensor *t)
+{
+    if (!diags_has(g->cx->diags, "base-quantised")) {
+        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "base-quantised", x->u->at,
+                               "%s is stored as %s: the base is quantised", t->name,
+                               dtype_st_name(t->dt));
+        diag_note(dg, "quantising the sum again would cost more than the update adds");
+        diag_help(dg,
+                  "merge into the base that was quantised, and quantise the result");
+    }
+    mark_used(g, x);
+    g->worst = RT_MISMATCH;
+}
+
 static void match_one(matching *mt, const map_update *u, size_t at)
 {
     merger *g = mt->g;
@@ -235,6 +257,10 @@ static void match_one(matching *mt, const map_update *u, size_t at)
         return;
     }
     x.target_at = (size_t)target_at;
+    if (!u->replace && is_quantised(&g->out->tensors.at[x.target_at])) {
+        refuse_quantised(g, &x, &g->out->tensors.at[x.target_at]);
+        return;
+    }
     if (there < x.n_tensors) {
         vec_push(g->cx->arena, &mt->halves, x);
         return;

@@ -222,28 +222,10 @@ static bool add_atom(merger *g, const attempt *x, placed_term *p, const cut *tar
                          1 << 20);
 }
 
-/* Said once: all linear maps of such a base are alike. */
-static void refuse_quantised(merger *g, const attempt *x, const plan_tensor *t)
-{
-    if (!diags_has(g->cx->diags, "base-quantised")) {
-        diag *dg = diag_report(g->cx->diags, SEV_ERROR, "base-quantised", x->u->at,
-                               "%s is stored as %s: the base is quantised", t->name,
-                               dtype_st_name(t->dt));
-        diag_note(dg, "quantising the sum again would cost more than the update adds");
-        diag_help(dg,
-                  "merge into the base that was quantised, and quantise the result");
-    }
-    g->worst = RT_MISMATCH;
-}
-
 void add_terms(merger *g, const attempt *x, plan_tensor *t)
 {
     placed_term p = {0};
     piece_list pieces = {0};
-    if (!dtype_is_float(t->dt)) {
-        refuse_quantised(g, x, t);
-        return;
-    }
     if (!may_add(g, x, t)) {
         return;
     }

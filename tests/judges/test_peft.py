@@ -191,3 +191,24 @@ def test_merge_into_lit_is_merge_then_convert(name, dora, models, tmp_path):
     three = convert(merge(models(name), tmp_path / "a", tmp_path / "hf"), tmp_path / "three", "lit")
     same(lit_state(one), lit_state(three))
     same(lit_state(two), lit_state(three))
+
+
+@pytest.mark.parametrize("kind", ["config", "packed", "float8"])
+def test_a_quantised_base_is_refused_with_the_reason(kind, models, tmp_path):
+    """By what its config says, and without that by what its tensors are."""
+    train(models("llama-mha"), tmp_path / "a", target_modules=["q_proj"])
+    base, config = tmp_path / "base", json.loads((models("llama-mha") / "config.json").read_text())
+    base.mkdir()
+    state, name = hf_state(models("llama-mha")), "model.layers.0.self_attn.q_proj.weight"
+    if kind == "config":
+        config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    if kind == "float8":
+        state[name] = state[name].to(torch.float8_e4m3fn)
+    else:
+        state[name] = torch.zeros(state[name].numel() // 2, 1, dtype=torch.uint8)
+    save_file(state, base / "model.safetensors", metadata={"format": "pt"})
+    (base / "config.json").write_text(json.dumps(config))
+    refused = run("merge", base, tmp_path / "a", tmp_path / "out", expect=4)
+    assert "the base is quantised" in refused.stderr and "merge into the base that was quantised" in refused.stderr
+    assert kind == "config" or "[base-quantised]" in refused.stderr and name in refused.stderr
+    assert not (tmp_path / "out").exists()
