@@ -43,25 +43,30 @@ def digest(t):
 GELU = [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
         ({"hidden_act": "gelu_new"}, {"gelu_approximate": "tanh"}),
         ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
-        ({"hidden_act": "relu"}, None)]
+        ({"hidden_act": "relu"}, "no row of the table fits")]
 VARIANTS = {
     "gpt_neox": GELU + [({"rotary_pct": None, "partial_rotary_factor": 1.0}, {"rotary_percentage": 1.0}),
                         ({"rotary_pct": None, "partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 1.0, "rope_type": "default",
                                                                   "rope_theta": 10000.0}},
                          {"rotary_percentage": 1.0})],
-    "phi": GELU,
+    "phi": [*GELU, ({"qk_layernorm": True}, "no biases"), ({"tie_word_embeddings": True}, "a head of its own")],
+    "falcon-new": [({"num_kv_heads": None}, {"n_query_groups": 8})],
+    "falcon": [({"activation": None}, {}), ({"activation": "relu"}, "hf.activation")],
     "gemma2": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
     "gemma3": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
-               ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
+               ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
+               ({"attn_logit_softcapping": 30.5, "final_logit_softcapping": 20.5},
+                {"attention_logit_softcapping": 30.5, "final_logit_softcapping": 20.5})],
     "gemma": [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
               ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
-    "qwen3_moe": [({"mlp_only_layers": [0]}, None), ({"decoder_sparse_step": 2}, None),
-                  ({"use_sliding_window": True}, None)],
+    "qwen3_moe": [({"mlp_only_layers": [0]}, "experts in every layer"), ({"decoder_sparse_step": 2}, "experts in every layer"),
+                  ({"use_sliding_window": True}, "window would be in every layer"), ({"sliding_window": 8}, {}),
+                  ({"norm_topk_prob": None}, "norm_topk_prob")],
     "phi3": [({"partial_rotary_factor": None,
                "rope_parameters": {"partial_rotary_factor": 0.5, "rope_type": "default", "rope_theta": 10000.0}},
               {"rotary_percentage": 0.5})],
-    "deepseek_v3": [({"n_group": 1}, None), ({"num_key_value_heads": 2}, None),
+    "deepseek_v3": [({"n_group": 1}, ""), ({"num_key_value_heads": 2}, ""),
                     ({"rope_scaling": {"rope_type": "default", "rope_theta": 10000.0}}, {})],
 }
 SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"rope_theta": 70000.0, "rope_type": "default"}},
@@ -92,10 +97,12 @@ def fixture(case, untie):
         "left_out": left_out,
         "shapes": shapes,
         "head": list(getattr(model, "_tied_weights_keys", None) or []),
-        "variants": VARIANTS.get(case.family, []) + SPELLED * ("rope_theta" in hf),
+        "sides": ["hf", "lit"],
+        "variants": sum((VARIANTS.get(x, []) for x in sorted({case.family, case.name})), []) + SPELLED * ("rope_theta" in hf),
+        "back_variants": [],
         # litgpt's Config completes it
-        "lit_left_out": ["intermediate_size"] * (hf.get("intermediate_size") == 4 * hf["hidden_size"]),
-        "lit": lit and {k: digest(v.float()) for k, v in sorted(lit.items())},
+        "back_left_out": ["intermediate_size"] * (hf.get("intermediate_size", 4 * hf["hidden_size"]) == 4 * hf["hidden_size"]),
+        "there": lit and {k: digest(v.float()) for k, v in sorted(lit.items())},
     }
 
 
@@ -107,6 +114,10 @@ PLAIN = [Case(f"{c.lower()}-plain", family, c, dict(more), "", judged=False) for
     ("phi", "Phi", dict(intermediate_size=128)), ("gemma", "Gemma", {}), ("gemma2", "Gemma2", {}),
     ("gemma3", "Gemma3Text", {}), ("phi3", "Phi3", {}), ("qwen2", "Qwen2", {}), ("qwen3", "Qwen3", {}),
     ("qwen3_moe", "Qwen3Moe", EXPERTS), ("mixtral", "Mixtral", {}), ("olmo2", "Olmo2", {}), ("falcon", "Falcon", {}))]
+PLAIN.append(Case("falcon-new", "falcon", "Falcon", dict(new_decoder_architecture=True, num_kv_heads=8), "falcon-40b",
+                  dict(n_query_groups=8, intermediate_size=4 * 32)))
+PLAIN.append(Case("gpt_neox-tied", "gpt_neox", "GPTNeoX", dict(num_attention_heads=4, tie_word_embeddings=True), "pythia-14m",
+                  dict(n_head=4, n_query_groups=4)))
 PLAIN.append(Case("phi-gqa", "phi", "Phi", dict(num_key_value_heads=2), "phi-1_5", dict(n_query_groups=2)))
 HEADS = dict(num_key_value_heads=8)
 
