@@ -39,19 +39,30 @@ def digest(t):
     return hashlib.sha256(t.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
-# What a field of the config turns the result into: fields of lit, or None where it is refused.
+YARN = dict(rope_type="yarn", factor=4.5, beta_fast=33, beta_slow=2, mscale=0.5, mscale_all_dim=0.25,
+            original_max_position_embeddings=48)
+
+# What a field of the config turns the result into: fields of lit, or words of the refusal.
 GELU = [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
         ({"hidden_act": "gelu_new"}, {"gelu_approximate": "tanh"}),
         ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
         ({"hidden_act": "relu"}, "no row of the table fits")]
 VARIANTS = {
-    "gpt_neox": GELU + [({"rotary_pct": None, "partial_rotary_factor": 1.0}, {"rotary_percentage": 1.0}),
+    "gpt_neox": GELU + [({"hidden_act": "gelu_fast"}, {"gelu_approximate": "tanh"}),
+                        ({"rotary_pct": None, "partial_rotary_factor": 1.0}, {"rotary_percentage": 1.0}),
                         ({"rotary_pct": None, "partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 1.0, "rope_type": "default",
                                                                   "rope_theta": 10000.0}},
                          {"rotary_percentage": 1.0})],
     "phi": [*GELU, ({"qk_layernorm": True}, "no biases"), ({"tie_word_embeddings": True}, "a head of its own")],
     "falcon-new": [({"num_kv_heads": None}, {"n_query_groups": 8})],
-    "falcon": [({"activation": None}, {}), ({"activation": "relu"}, "hf.activation")],
+    "llama-mha": [({"sliding_window": 8}, "attend to a window")],
+    "stablelm": [({"use_parallel_residual": True}, "other norms"), ({"rotary_scaling_factor": 2.0}, "no such factor"),
+                 ({"qk_layernorm": True}, "no norms for each head")],
+    "olmo": [({"clip_qkv": 8.0}, "does not clip"), ({"attention_bias": True}, "bias on o_proj")],
+    "starcoder2": [*GELU[:1], GELU[2], ({"use_bias": False}, "biases of every map"), ({"sliding_window": 8}, {"sliding_window_size": 8})],
+    "falcon": [({"alibi": True}, "rotary embeddings only"), ({"bias": True}, "no biases"),
+               ({"apply_residual_connection_post_layernorm": True}, "residual before the norm"),
+               ({"ffn_hidden_size": None}, {"intermediate_size": 128}), ({"activation": None}, {}), ({"activation": "relu"}, "hf.activation")],
     "gemma2": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"})],
     "gemma3": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
@@ -66,9 +77,21 @@ VARIANTS = {
     "phi3": [({"partial_rotary_factor": None,
                "rope_parameters": {"partial_rotary_factor": 0.5, "rope_type": "default", "rope_theta": 10000.0}},
               {"rotary_percentage": 0.5})],
-    "deepseek_v3": [({"n_group": 1}, ""), ({"num_key_value_heads": 2}, ""),
+    "deepseek_v3": [({"n_group": 1}, "one group"), ({"num_key_value_heads": 2}, "no groups of queries"),
+                    ({"attention_bias": True}, "one bias flag"), ({"q_lora_rank": "null"}, "without a rank"),
+                    ({"scoring_func": "sigmoid", "topk_method": "noaux_tc", "moe_layer_freq": 1}, {}),
+                    *[({field: value}, "routes as DeepSeek-V3 does") for field, value in
+                      (("scoring_func", "softmax"), ("topk_method", "greedy"), ("moe_layer_freq", 2), ("moe_layer_freq", "sigmoid"))],
+                    ({"rope_scaling": YARN}, {"factor": 4.5, "beta_fast": 33, "beta_slow": 2, "mscale": 0.5,
+                                              "mscale_all_dim": 0.25, "original_max_seq_len": 48}),
                     ({"rope_scaling": {"rope_type": "default", "rope_theta": 10000.0}}, {})],
 }
+# The same of Lit-GPT's config: what its fields are in Hugging Face's.
+BACK_VARIANTS = {
+    "deepseek_v3": [({"norm_topk_prob": None}, {"norm_topk_prob": "false"}),
+                    ({"routed_scaling_factor": None}, {"routed_scaling_factor": "1.0"})],
+}
+TYPED = [({"tie_word_embeddings": 0}, "hf.tie_word_embeddings")]
 SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"rope_theta": 70000.0, "rope_type": "default"}},
             {"rope_base": 70000})]
 
@@ -98,8 +121,9 @@ def fixture(case, untie):
         "shapes": shapes,
         "head": list(getattr(model, "_tied_weights_keys", None) or []),
         "sides": ["hf", "lit"],
-        "variants": sum((VARIANTS.get(x, []) for x in sorted({case.family, case.name})), []) + SPELLED * ("rope_theta" in hf),
-        "back_variants": [],
+        "variants": sum((VARIANTS.get(x, []) for x in sorted({case.family, case.name})), []) 
+            + SPELLED * ("rope_theta" in hf) + TYPED,
+        "back_variants": BACK_VARIANTS.get(case.family, []),
         # litgpt's Config completes it
         "back_left_out": ["intermediate_size"] * (hf.get("intermediate_size", 4 * hf["hidden_size"]) == 4 * hf["hidden_size"]),
         "there": lit and {k: digest(v.float()) for k, v in sorted(lit.items())},
@@ -114,6 +138,9 @@ PLAIN = [Case(f"{c.lower()}-plain", family, c, dict(more), "", judged=False) for
     ("phi", "Phi", dict(intermediate_size=128)), ("gemma", "Gemma", {}), ("gemma2", "Gemma2", {}),
     ("gemma3", "Gemma3Text", {}), ("phi3", "Phi3", {}), ("qwen2", "Qwen2", {}), ("qwen3", "Qwen3", {}),
     ("qwen3_moe", "Qwen3Moe", EXPERTS), ("mixtral", "Mixtral", {}), ("olmo2", "Olmo2", {}), ("falcon", "Falcon", {}))]
+for kind, more in (("", dict(num_key_value_heads=4, norm_epsilon=1e-6, rope_theta=20000.0)), ("-plain", dict(num_key_value_heads=2)),
+                   ("-head", dict(num_key_value_heads=2, tie_word_embeddings=False))):
+    PLAIN.append(Case(f"starcoder2{kind}", "starcoder2", "Starcoder2", more, "", judged=False))
 PLAIN.append(Case("falcon-new", "falcon", "Falcon", dict(new_decoder_architecture=True, num_kv_heads=8), "falcon-40b",
                   dict(n_query_groups=8, intermediate_size=4 * 32)))
 PLAIN.append(Case("gpt_neox-tied", "gpt_neox", "GPTNeoX", dict(num_attention_heads=4, tie_word_embeddings=True), "pythia-14m",

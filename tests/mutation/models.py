@@ -124,7 +124,8 @@ class Fixture:
         assert less == there, f"{name}: the rules' defaults are not those of transformers: {config_differs(less, there)}"
         self.add(bare, {k: v for k, v in shapes.items() if k not in given["head"]})
         for change, want in given["variants"]:
-            have = self.add({k: v for k, v in {**config, **change}.items() if v is not None}, shapes)
+            now = {k: v for k, v in {**config, **change}.items() if v is not None}
+            have = self.add({k: None if v == NULL else v for k, v in now.items()}, shapes)
             self.expect(f"{name}: {change}", have, want)
         there = self.work / "0-to"
         if self.sides[1].startswith("lit"):

@@ -101,7 +101,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--at-least", type=float, default=100, metavar="PERCENT")
     p.add_argument("--all", action="store_true")
-    a = p.parse_args()
+    a = p.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as tmp:
         work = Path(tmp)
         shutil.copytree(RULES, work / "rules")
