@@ -52,14 +52,20 @@ int config_detect(context *cx, const mapping *m, unsigned side, const value *con
                   bool (*has_tensor)(void *who, const template *t), void *who);
 
 /* Files of a layout: config.json for "hf", model_config.yaml for "lit", lit_config.json
- * for "lit-legacy", adapter_config.json / hyperparameters.yaml for adapters.  Read the
- * one that stands in dir (NULL record, RT_OK when there is none). */
+ * (later model_config.yaml) for "lit-legacy", adapter_config.json /
+ * hyperparameters.yaml for adapters.  Read the one that stands in dir (NULL record,
+ * RT_OK when there is none). */
 RT_NODISCARD rt_status config_load(context *cx, const char *layout, const char *dir,
                                    value **record, const char **path);
 RT_NODISCARD rt_status config_load_file(context *cx, const char *path, value **record);
-/* Name and text of the file that holds this layout's config. */
-const char *config_file_name(const char *layout);
+/* The k-th name of this layout's config, in the order in which they are looked for;
+ * NULL past the last. */
+const char *config_file_name(const char *layout, size_t k);
+bool config_is_file_of(const char *layout, const char *name);
 bool config_is_file_name(const char *name); /* of any layout */
+/* Name and text of the file that is written: of several the one whose fields these are.
+ */
+const char *config_file_for(const char *layout, const value *record);
 const char *config_text(arena *a, const char *layout, const value *record,
                         size_t *n_bytes);
 

@@ -9,41 +9,71 @@
 /* Configs are a few kilobytes; the largest seen, with quantisation lists, 2 MB. */
 #define MAX_CONFIG_BYTES (64u << 20)
 
-/* A legacy checkpoint of March to December 2024 has today's file name. */
+/* A layout's files.  Where it has several they tell eras of it apart, by a field that
+ * only the one or the other has: a legacy checkpoint of March to December 2024 has
+ * today's file name and today's names of fields. */
+typedef struct layout_file {
+    const char *name, *mark;
+} layout_file;
+
 static const struct {
-    const char *layout, *name[2];
+    const char *layout;
+    layout_file file[2];
 } files[] = {
-    {"lit", {"model_config.yaml", NULL}},
-    {"lit-legacy", {"lit_config.json", "model_config.yaml"}},
-    {"lora-lit", {"hyperparameters.yaml", NULL}},
-    {"lora-peft", {"adapter_config.json", NULL}},
-    {"lora-mlx", {"adapter_config.json", NULL}},
-    {"meta", {"params.json", NULL}},
-    {NULL, {"config.json", NULL}},
+    {"lit", {{"model_config.yaml", NULL}}},
+    {"lit-legacy",
+     {{"lit_config.json", "_norm_class"}, {"model_config.yaml", "norm_class_name"}}},
+    {"lora-lit", {{"hyperparameters.yaml", NULL}}},
+    {"lora-peft", {{"adapter_config.json", NULL}}},
+    {"lora-mlx", {{"adapter_config.json", NULL}}},
+    {"meta", {{"params.json", NULL}}},
+    {NULL, {{"config.json", NULL}}},
 };
 
-static size_t files_of(const char *layout)
+static const layout_file *files_of(const char *layout)
 {
     size_t i = 0;
     while (files[i].layout != NULL && strcmp(files[i].layout, layout) != 0) {
         i++;
     }
-    return i;
+    return files[i].file;
 }
 
-const char *config_file_name(const char *layout)
+const char *config_file_name(const char *layout, size_t k)
 {
-    return files[files_of(layout)].name[0];
+    return k < sizeof files->file / sizeof *files->file ? files_of(layout)[k].name
+                                                        : NULL;
 }
 
-bool config_is_file_name(const char *name)
+const char *config_file_for(const char *layout, const value *record)
 {
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (strcmp(files[i].name[0], name) == 0) {
+    const layout_file *file = files_of(layout);
+    for (size_t k = 0; config_file_name(layout, k) != NULL; k++) {
+        if (file[k].mark != NULL && value_get(record, file[k].mark) != NULL) {
+            return file[k].name;
+        }
+    }
+    return file[0].name;
+}
+
+bool config_is_file_of(const char *layout, const char *name)
+{
+    for (size_t k = 0; config_file_name(layout, k) != NULL; k++) {
+        if (strcmp(config_file_name(layout, k), name) == 0) {
             return true;
         }
     }
     return false;
+}
+
+bool config_is_file_name(const char *name)
+{
+    for (size_t i = 0; i + 1 < sizeof files / sizeof *files; i++) {
+        if (config_is_file_of(files[i].layout, name)) {
+            return true;
+        }
+    }
+    return strcmp(config_file_name("hf", 0), name) == 0;
 }
 
 static bool is_yaml(const char *path)
@@ -83,11 +113,10 @@ rt_status config_load_file(context *cx, const char *path, value **record)
 rt_status config_load(context *cx, const char *layout, const char *dir, value **record,
                       const char **path)
 {
-    const size_t at = files_of(layout);
     *record = NULL;
     *path = NULL;
-    for (size_t k = 0; k < 2 && files[at].name[k] != NULL; k++) {
-        const char *p = path_join(cx->arena, dir, files[at].name[k]);
+    for (size_t k = 0; config_file_name(layout, k) != NULL; k++) {
+        const char *p = path_join(cx->arena, dir, config_file_name(layout, k));
         if (file_exists(p)) {
             *path = p;
             return config_load_file(cx, p, record);
@@ -100,7 +129,7 @@ const char *config_text(arena *a, const char *layout, const value *record,
                         size_t *n_bytes)
 {
     buf b = {.arena = a};
-    if (is_yaml(config_file_name(layout))) {
+    if (is_yaml(config_file_for(layout, record))) {
         yaml_print(&b, record);
     } else {
         json_print(&b, record);

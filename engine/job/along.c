@@ -43,11 +43,10 @@ static rt_status carry(context *cx, job *j, const run_options *opt, const char *
     if (dir_list(cx->arena, j->src->dir, &names, &n) != 0) {
         return RT_OK; /* a lone file has nothing beside it */
     }
-    const char *own = config_file_name(j->to);
+    const char *own = j->config != NULL ? config_file_for(j->to, j->config) : NULL;
     for (size_t i = 0; i < n; i++) {
         const char *path = path_join(cx->arena, j->src->dir, names[i]);
-        const bool written =
-            own != NULL && j->config != NULL && strcmp(names[i], own) == 0;
+        const bool written = own != NULL && strcmp(names[i], own) == 0;
         const bool side_car = strncmp(names[i], "retensor-kept.", 14) == 0 &&
                               strcmp(j->from, j->to) == 0 && j->kept.n == 0;
         const char *there = path_join(cx->arena, dst, names[i]);
@@ -108,12 +107,12 @@ static bool is_spared(context *cx, const run_options *opt, const char *path,
 static void add_config(context *cx, job *j, const run_options *opt, const char *dst,
                        output *o)
 {
-    const char *name = config_file_name(j->to);
     size_t n;
-    if (j->config == NULL || name == NULL) {
+    if (j->config == NULL) {
         return;
     }
     put_dtype(cx, j);
+    const char *name = config_file_for(j->to, j->config);
     const char *text = config_text(cx->arena, j->to, j->config, &n);
     if (!is_spared(cx, opt, path_join(cx->arena, dst, name), text, n)) {
         output_add_text(o, name, text, n);

@@ -166,7 +166,7 @@ const char *layout_meant(context *cx, const evidence *ev, const stage *s,
 {
     const char *told = layout_by_has(cx, ev, s);
     if (told == NULL || strcmp(told, said) == 0 ||
-        strcmp(config_file_name(told), config_file_name(said)) != 0 ||
+        strcmp(config_file_name(told, 0), config_file_name(said, 0)) != 0 ||
         next_layout(cx->arena, ev, told, said) == NULL ||
         most_claimed(ev, said, true, s) >= most_claimed(ev, told, false, s)) {
         return said;

@@ -70,10 +70,13 @@ static void protect_inputs(context *cx, const job *j, output *o)
         }
         last = inv;
     }
-    const char *config = config_file_name(j->from);
     output_add_input(o, j->src->weights);
-    if (config != NULL) {
-        output_add_input(o, path_join(cx->arena, j->src->dir, config));
+    for (size_t k = 0; config_file_name(j->from, k) != NULL; k++) {
+        const char *p = path_join(cx->arena, j->src->dir, config_file_name(j->from, k));
+        if (file_exists(p)) {
+            output_add_input(o, p);
+            break; /* the others are not read */
+        }
     }
 }
 

@@ -94,7 +94,7 @@ static rt_status load_given_config(builder *b)
     for (size_t i = 0; i < b->n_all; i++) {
         for (unsigned side = 0; side < 2; side++) {
             const char *layout = b->all[i]->layout[side];
-            if (strcmp(config_file_name(layout), path_base(f.path)) == 0 &&
+            if (config_is_file_of(layout, path_base(f.path)) &&
                 config_of(&b->configs, layout) == NULL) {
                 f.layout = layout;
                 vec_push(b->cx->arena, &b->configs, f);
