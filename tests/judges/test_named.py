@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from litgpt.config import Config, configs
 from safetensors.torch import save_file
 
@@ -21,6 +22,12 @@ from program import convert, run
 ROWS = json.loads((Path(__file__).parents[2] / "rules" / "models.json").read_text())
 TODAY = {c["name"]: Config(**c) for c in configs}
 TUTORIAL = {r["name"]: r["fields"] for r in ROWS if r["layout"] == "lit-legacy"}
+# Fields that Config had from July 2024 on and in December, when the fused projection was interleaved for the last time.
+LATER = {
+    "norm_class_name", "mlp_class_name", "post_attention_norm", "post_mlp_norm", "attn_bias", "rope_adjustments",
+    "attention_scores_scalar", "attention_logit_softcapping", "final_logit_softcapping", "sliding_window_size",
+    "sliding_window_layer_placing",
+}
 FIELDS = [f.name for f in dataclasses.fields(Config)]
 
 
@@ -52,6 +59,21 @@ def small(c):
         if getattr(c, name):
             sizes[name] = getattr(c, name)[:2]
     return Config(**{**{k: getattr(c, k) for k in FIELDS}, **sizes})
+
+
+def legacy_config(path):
+    """Name and fields of the one config of a directory of the old layout."""
+    found = [p for p in (path / "lit_config.json", path / "model_config.yaml") if p.exists()]
+    assert len(found) == 1
+    return found[0].name, yaml.safe_load(found[0].read_text())
+
+
+def era_of(c):
+    """Which Config of the old layout can say it: the tutorials', that of December 2024, none."""
+    first = ("llama", "gemma", "mixtral", "phi", "phi3", "gpt_neox", "falcon")
+    if layouts.family_of(c) in first and not c.rope_adjustments:
+        return "tutorials"
+    return "later" if layouts.family_of(c) in (*first, "gemma2", "qwen2") else "none"
 
 
 def ahead(work):
@@ -101,6 +123,12 @@ def test_tensors(name, around):
     tensors = layouts.lit_tensors(c)
     legacy, lit, hf = around(name)
     same(lit_state(legacy), layouts.to_legacy(c, tensors))
+    era, known = era_of(c), set(next(iter(TUTORIAL.values())))
+    file, fields = legacy_config(legacy)
+    assert file == ("lit_config.json" if era == "tutorials" else "model_config.yaml")
+    assert (set(fields) <= known) == (era == "tutorials")
+    assert (set(fields) <= known - {"_norm_class", "_mlp_class"} | LATER) == (era == "later")
+    assert era != "later" or [fields["norm_class_name"], fields["mlp_class_name"]] == [c.norm_class_name, c.mlp_class_name]
     same(lit_state(lit), tensors)
     same(hf_state(hf), layouts.to_hf(c, tensors))
     made = json.loads((hf / "config.json").read_text())
@@ -163,3 +191,37 @@ def test_config_of_the_tutorials(name, tutorial_told):
     record, theirs = tutorial_told(name), TUTORIAL[name]
     assert not differences(record, theirs)
     assert set(record) == set(theirs)
+
+
+# Where Lit-GPT's table and the published config.json say different things: sizes and hard equations hold against the
+# table, and a size takes the whole row away; a soft equation, a guess about what Lit-GPT computes, yields to it.
+# (name, what config.json says, layout, fields that then differ from the table, a field and where it comes from)
+DISAGREE = [
+    ("Platypus2-70B", {"num_key_value_heads": 8}, "lit", {"n_query_groups": 8, "name": ""},
+     "n_query_groups", "hf.num_key_value_heads = 8"),
+    ("Platypus2-70B", {"num_key_value_heads": 8}, "lit-legacy", {"n_query_groups": 8, "name": ""},
+     "n_query_groups", "lit.n_query_groups = 8"),
+    ("Gemma-2b-it", {"hidden_act": "gelu", "rms_norm_eps": 1e-6, "max_position_embeddings": 8192}, "lit", {},
+     "gelu_approximate", 'row Gemma-2b-it; hf.hidden_act = "gelu" would give "none"'),
+    ("Gemma-2b-it", {"hidden_act": "gelu", "rms_norm_eps": 1e-6, "max_position_embeddings": 8192}, "lit-legacy", {},
+     "gelu_approximate", "row Gemma-2b-it"),
+    ("Mistral-7B-Instruct-v0.2", {"rope_theta": 1000000.0, "sliding_window": None}, "lit", {},
+     "rope_base", "hf.rope_theta = 1000000.0"),
+    ("Mistral-7B-Instruct-v0.2", {"rope_theta": 1000000.0, "sliding_window": None}, "lit-legacy",
+     {"rope_base": 1000000}, "rope_base", "lit.rope_base"),
+]
+
+
+@pytest.mark.parametrize("name, real, to, other, field, source", DISAGREE, ids=lambda x: x if isinstance(x, str) else "")
+def test_where_the_table_and_the_publisher_disagree(name, real, to, other, field, source, tmp_path):
+    theirs = TODAY[name].__dict__ if to == "lit" else TUTORIAL[name]
+    c = TODAY[name] if to == "lit" else of_tutorial(theirs)
+    record = told(c, to, tmp_path, **real)
+    path = tmp_path / c.hf_config["name"]
+    texts = {f["field"]: f["text"] for f in json.loads(run("audit", "--to", to, "--json", path).stdout)["steps"][-1]["config"]}
+    assert source in texts[field]
+    # where the row does not apply, what only it tells is left to Config
+    wrong = {k: x for k, (x, _) in differences(record, theirs).items() if x is not None}
+    assert wrong == other
+    said = run("audit", "--to", to, path).stderr
+    assert ("[row-vetoed]" in said and name in said) == ("name" in other)
