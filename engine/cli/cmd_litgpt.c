@@ -58,7 +58,7 @@ static rt_status to_hf_file(session *s, const char *from, const char *dir,
 }
 
 /* hf -> lit or lit-legacy beside the source: older output is replaced, as there. */
-static rt_status to_lit(session *s, const char *to)
+static rt_status to_lit(session *s, const char *to, const char *config_name)
 {
     const char *dir;
     TRY(need(s, s->opt.checkpoint_dir, 0, "--checkpoint_dir DIR", &dir));
@@ -66,18 +66,19 @@ static rt_status to_lit(session *s, const char *to)
     run_options run = session_run(s);
     jo.from = "hf";
     jo.to = s->opt.to != NULL ? s->opt.to : to;
+    run.config_name = config_is_file_of(jo.to, config_name) ? config_name : NULL;
     put_beside(&run, false);
     return run_job(s, &jo, dir, &run, dir);
 }
 
 rt_status cmd_convert_hf_checkpoint(session *s)
 {
-    return to_lit(s, "lit-legacy");
+    return to_lit(s, "lit-legacy", "lit_config.json");
 }
 
 rt_status cmd_convert_to_litgpt(session *s)
 {
-    return to_lit(s, "lit");
+    return to_lit(s, "lit", "model_config.yaml");
 }
 
 rt_status cmd_convert_lit_checkpoint(session *s)

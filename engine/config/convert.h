@@ -63,10 +63,11 @@ RT_NODISCARD rt_status config_load_file(context *cx, const char *path, value **r
 const char *config_file_name(const char *layout, size_t k);
 bool config_is_file_of(const char *layout, const char *name);
 bool config_is_file_name(const char *name); /* of any layout */
-/* Name and text of the file that is written: of several the one whose fields these are.
+/* Name of the file that is written: of several the one whose fields these are.
  */
 const char *config_file_for(const char *layout, const value *record);
-const char *config_text(arena *a, const char *layout, const value *record,
+/* Text of the file of this name. */
+const char *config_text(arena *a, const char *name, const value *record,
                         size_t *n_bytes);
 
 /* Rows of the named-model table (rules/models.json, embedded): {layout, name, org,

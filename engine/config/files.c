@@ -125,11 +125,11 @@ rt_status config_load(context *cx, const char *layout, const char *dir, value **
     return RT_OK;
 }
 
-const char *config_text(arena *a, const char *layout, const value *record,
+const char *config_text(arena *a, const char *name, const value *record,
                         size_t *n_bytes)
 {
     buf b = {.arena = a};
-    if (is_yaml(config_file_for(layout, record))) {
+    if (is_yaml(name)) {
         yaml_print(&b, record);
     } else {
         json_print(&b, record);

@@ -35,6 +35,12 @@ static bool is_carried(const char *name)
            ends_with(name, ".jinja");
 }
 
+static const char *config_name(const job *j, const run_options *opt)
+{
+    return opt->config_name != NULL ? opt->config_name
+                                    : config_file_for(j->to, j->config);
+}
+
 static rt_status carry(context *cx, job *j, const run_options *opt, const char *dst,
                        output *o)
 {
@@ -43,7 +49,7 @@ static rt_status carry(context *cx, job *j, const run_options *opt, const char *
     if (dir_list(cx->arena, j->src->dir, &names, &n) != 0) {
         return RT_OK; /* a lone file has nothing beside it */
     }
-    const char *own = j->config != NULL ? config_file_for(j->to, j->config) : NULL;
+    const char *own = j->config != NULL ? config_name(j, opt) : NULL;
     for (size_t i = 0; i < n; i++) {
         const char *path = path_join(cx->arena, j->src->dir, names[i]);
         const bool written = own != NULL && strcmp(names[i], own) == 0;
@@ -112,8 +118,8 @@ static void add_config(context *cx, job *j, const run_options *opt, const char *
         return;
     }
     put_dtype(cx, j);
-    const char *name = config_file_for(j->to, j->config);
-    const char *text = config_text(cx->arena, j->to, j->config, &n);
+    const char *name = config_name(j, opt);
+    const char *text = config_text(cx->arena, name, j->config, &n);
     if (!is_spared(cx, opt, path_join(cx->arena, dst, name), text, n)) {
         output_add_text(o, name, text, n);
     }

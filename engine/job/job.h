@@ -97,9 +97,10 @@ RT_NODISCARD rt_status job_decide(context *cx, job *j);
 
 typedef struct run_options {
     bool has_format;
-    file_format format;    /* --format; else the layout's own */
-    const char *file_name; /* weights file name, or NULL: the layout's own */
-    uint64_t shard_bytes;  /* 0: the layout's own (hf: 5 GB; lit: one file) */
+    file_format format;      /* --format; else the layout's own */
+    const char *file_name;   /* weights file name, or NULL: the layout's own */
+    const char *config_name; /* config file name, or NULL: the one of these fields */
+    uint64_t shard_bytes;    /* 0: the layout's own (hf: 5 GB; lit: one file) */
     bool weights_only; /* drop-ins that write one file: no config, nothing carried */
     /* drop-ins: the files are put beside what stands in the directory.  Nothing else
      * there is refused or removed. */

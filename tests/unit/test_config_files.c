@@ -64,7 +64,8 @@ static void test_text(void)
     const value *record = kit_json(&k, "{\"norm_eps\": 1e-5, \"bias\": null}");
     CHECK_STR(config_file_name("lora-lit", 0), "hyperparameters.yaml");
     CHECK_STR(config_file_name("lora-peft", 0), "adapter_config.json");
-    CHECK(strstr(config_text(k.a, "hf", record, &n_bytes), "\"bias\": null") != NULL);
+    CHECK(strstr(config_text(k.a, "config.json", record, &n_bytes), "\"bias\": null") !=
+          NULL);
     CHECK(config_file_name("lora-peft", 1) == NULL &&
           config_file_name("hf", 1) == NULL);
     CHECK(config_is_file_name("config.json") && config_is_file_name("params.json"));
@@ -76,9 +77,9 @@ static void test_text(void)
     CHECK_STR(config_file_for("lit-legacy", old), "lit_config.json");
     CHECK_STR(config_file_for("lit-legacy", record), "lit_config.json"); /* no mark */
     CHECK_STR(config_file_for("lit-legacy", later), "model_config.yaml");
-    CHECK_STR(config_text(k.a, "lit-legacy", later, &n_bytes),
+    CHECK_STR(config_text(k.a, "model_config.yaml", later, &n_bytes),
               "norm_class_name: RMSNorm\n");
-    const char *yaml = config_text(k.a, "lit", record, &n_bytes);
+    const char *yaml = config_text(k.a, "model_config.yaml", record, &n_bytes);
     CHECK_INT(strlen(yaml), n_bytes);
     CHECK(strstr(yaml, "norm_eps: 1.0e-05") != NULL);
     kit_end(&k);
