@@ -1,4 +1,7 @@
-"""Heads and embeddings: trained apart, equal, or not stored, for every family with a rule that ties them. Bytes only."""
+"""Heads: trained apart, equal to the embedding, or not stored, for every family with a rule that ties them.
+
+Bytes only; what the models compute is judged in test_convert.py.
+"""
 
 import json
 
@@ -23,7 +26,7 @@ def names(family):
 
 @pytest.fixture(scope="module")
 def source(models, tmp_path_factory):
-    """source(family, tied, head): a Hugging Face directory whose config says `tied`; head "none", "equal" or "trained"."""
+    """source(family, tied, head): a Hugging Face directory; its config says `tied`, its head is none, equal or trained."""
     def make(family, tied, head):
         model = models(FAMILIES[family])
         path = tmp_path_factory.mktemp(f"{family}-{head}")

@@ -128,7 +128,8 @@ def test_tensors(name, around):
     assert file == ("lit_config.json" if era == "tutorials" else "model_config.yaml")
     assert (set(fields) <= known) == (era == "tutorials")
     assert (set(fields) <= known - {"_norm_class", "_mlp_class"} | LATER) == (era == "later")
-    assert era != "later" or [fields["norm_class_name"], fields["mlp_class_name"]] == [c.norm_class_name, c.mlp_class_name]
+    if era == "later":
+        assert [fields[k] for k in ("norm_class_name", "mlp_class_name")] == [c.norm_class_name, c.mlp_class_name]
     same(lit_state(lit), tensors)
     same(hf_state(hf), layouts.to_hf(c, tensors))
     made = json.loads((hf / "config.json").read_text())
@@ -161,7 +162,10 @@ def test_tensors_of_the_tutorials(name, tutorials):
 
 
 def told(c, to, path, **real):
-    """What an audit says of a conversion of the model at its true size; `real`: fields that config.json has otherwise."""
+    """The config that an audit says the conversion of the model at its true size would write.
+
+    `real`: fields that config.json has otherwise.
+    """
     path = path / c.hf_config["name"]
     path.mkdir(parents=True)
     shapes = {k: torch.empty(s, device="meta") for k, s in layouts.lit_shapes(c).items()}
@@ -212,13 +216,14 @@ DISAGREE = [
 ]
 
 
-@pytest.mark.parametrize("name, real, to, other, field, source", DISAGREE, ids=lambda x: x if isinstance(x, str) else "")
+@pytest.mark.parametrize("name, real, to, other, field, source", DISAGREE)
 def test_where_the_table_and_the_publisher_disagree(name, real, to, other, field, source, tmp_path):
     theirs = TODAY[name].__dict__ if to == "lit" else TUTORIAL[name]
     c = TODAY[name] if to == "lit" else of_tutorial(theirs)
     record = told(c, to, tmp_path, **real)
     path = tmp_path / c.hf_config["name"]
-    texts = {f["field"]: f["text"] for f in json.loads(run("audit", "--to", to, "--json", path).stdout)["steps"][-1]["config"]}
+    report = json.loads(run("audit", "--to", to, "--json", path).stdout)
+    texts = {f["field"]: f["text"] for f in report["steps"][-1]["config"]}
     assert source in texts[field]
     # where the row does not apply, what only it tells is left to Config
     wrong = {k: x for k, (x, _) in differences(record, theirs).items() if x is not None}
