@@ -218,9 +218,10 @@ typedef struct block_item { /* under A. <-> B. when E { items } */
     item_list items;
 } block_item;
 
-typedef struct drop_item { /* drop SIDE name [when E] [keep] because "..." */
+typedef struct drop_item { /* drop SIDE name [= rule] [when E] [keep] because "..." */
     const char *side;
     const template *name;
+    const char *same; /* a rule whose tensor it must equal, or NULL */
     const expr *when;
     bool keep;
     const char *because;

@@ -98,7 +98,7 @@ rule_item *ast_clause_pad(parse_state *ps, where at, rule_item *r, const char *s
 const item *ast_block(parse_state *ps, where at, where brace, const template *left,
                       const template *right, const expr *when, item_list items);
 const item *ast_drop(parse_state *ps, where at, const char *side, const template *name,
-                     const expr *when, bool keep, const char *why);
+                     const char *same, const expr *when, bool keep, const char *why);
 const item *ast_make(parse_state *ps, where at, const char *side, const template *name,
                      const dims *d, const expr *value, const char *why);
 const item *ast_tie(parse_state *ps, where at, const char *rule, const char *to,

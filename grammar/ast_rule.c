@@ -142,11 +142,15 @@ const item *ast_block(parse_state *ps, where at, where brace, const template *le
 }
 
 const item *ast_drop(parse_state *ps, where at, const char *side, const template *name,
-                     const expr *when, bool keep, const char *why)
+                     const char *same, const expr *when, bool keep, const char *why)
 {
     item *it = item_new(ps, at, ITEM_DROP);
-    it->u.drop = (drop_item){
-        .side = side, .name = name, .when = when, .keep = keep, .because = why};
+    it->u.drop = (drop_item){.side = side,
+                             .name = name,
+                             .same = same,
+                             .when = when,
+                             .keep = keep,
+                             .because = why};
     return it;
 }
 

@@ -125,6 +125,9 @@ static void print_drop(buf *out, const drop_item *d)
 {
     buf_printf(out, "drop %s ", d->side);
     print_template(out, d->name);
+    if (d->same != NULL) {
+        buf_printf(out, " = %s", d->same);
+    }
     print_when(out, d->when);
     buf_add(out, d->keep ? MAY_BREAK "keep because " : MAY_BREAK "because ");
     print_string(out, d->because);

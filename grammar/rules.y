@@ -104,7 +104,7 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <rule_arrow> arrow
 %type <tensor_list> tensors
 %type <tensor_ref> tensor tensor_body
-%type <const char *> role side opt_doc opt_label opt_same opt_dtype opt_because opt_type
+%type <const char *> role side opt_doc opt_label opt_same opt_equals opt_dtype opt_because opt_type
 %type <bool> opt_keep
 %type <const expr *> opt_when opt_by opt_equal opt_expr expr primary ref column
 %type <const expr *> plain number negative literal list record scalar
@@ -173,8 +173,8 @@ item: rule_name[n] tensors[l] arrow[a] tensors[r] clauses[c]
                                     { $$ = ast_rule(ps, @$, $n, $l, $a, $r, $c); }
     | UNDER template[l] BOTH template[r] opt_when[e] '{'[o] items[is] '}'
                                     { $$ = ast_block(ps, @$, @o, $l, $r, $e, $is); }
-    | DROP side template[t] opt_when[e] opt_keep[k] BECAUSE STRING[why]
-                                    { $$ = ast_drop(ps, @$, $side, $t, $e, $k, $why); }
+    | DROP side template[t] opt_equals[r] opt_when[e] opt_keep[k] BECAUSE STRING[why]
+                                    { $$ = ast_drop(ps, @$, $side, $t, $r, $e, $k, $why); }
     | CONST side template[t] dims[d] '=' expr[e] opt_because[why]
                                     { $$ = ast_make(ps, @$, $side, $t, $d, $e, $why); }
     | TIE NAME[rule] '=' NAME[to] ON side opt_by[by]
@@ -231,6 +231,7 @@ clauses:
 opt_dtype: %empty { $$ = NULL; } | IN NAME { $$ = $NAME; } ;
 opt_keep: %empty { $$ = false; } | KEEP { $$ = true; } ;
 opt_because: %empty { $$ = NULL; } | BECAUSE STRING { $$ = $STRING; } ;
+opt_equals: %empty { $$ = NULL; } | '=' NAME { $$ = $NAME; } ;
 opt_when: %empty { $$ = NULL; } | WHEN expr { $$ = $expr; } ;
 opt_by: %empty { $$ = NULL; } | BY expr { $$ = $expr; } ;
 opt_equal: %empty { $$ = NULL; } | '=' expr { $$ = $expr; } ;

@@ -61,7 +61,7 @@ static value *conditions_value(arena *a, const job *j)
 
 value *plan_value(arena *a, const job *j, uint64_t memory_bytes)
 {
-    const plan_totals s = plan_totals_of(a, &j->plan);
+    const plan_totals s = plan_totals_of(a, j);
     value *v = value_record(a), *lines = value_list(a);
     put_count(a, v, "version", 1);
     put_text(a, v, "from", j->from);
@@ -74,6 +74,7 @@ value *plan_value(arena *a, const job *j, uint64_t memory_bytes)
     put_count(a, v, "n_bytes_out", s.n_bytes_out);
     put_count(a, v, "memory_bytes", memory_bytes);
     put_text(a, v, "class", exactness_name(s.class_of));
+    put_bool(a, v, "side_car", s.side_car);
     for (size_t i = 0; i < j->plan.tensors.n; i++) {
         vec_push(a, &lines->items, line_value(a, &j->plan, &j->plan.tensors.at[i]));
     }

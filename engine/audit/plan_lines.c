@@ -117,8 +117,28 @@ plan_line plan_line_of(arena *a, const plan *p, const plan_tensor *t)
 
 /* ---- the whole ------------------------------------------------------------------- */
 
-plan_totals plan_totals_of(arena *a, const plan *p)
+/* What is left out counts as well: it may be that nothing can bring it back. */
+static void add_drops(plan_totals *s, const job *j)
 {
+    for (size_t k = 0; k < j->steps.n; k++) {
+        const account *acc = j->steps.at[k].acc;
+        for (size_t i = 0; acc != NULL && i < acc->drops.n; i++) {
+            const account_drop *d = &acc->drops.at[i];
+            s->class_of = d->class_of > s->class_of ? d->class_of : s->class_of;
+            s->side_car = s->side_car || d->keep;
+        }
+    }
+}
+
+const char *plan_class_text(const plan_totals *s)
+{
+    return s->side_car && s->class_of == EXACT ? "exact with the side-car"
+                                               : exactness_name(s->class_of);
+}
+
+plan_totals plan_totals_of(arena *a, const job *j)
+{
+    const plan *p = &j->plan;
     plan_totals s = {.n_tensors = p->tensors.n, .class_of = EXACT};
     bool *seen = NEW_N(a, bool, p->sources.n + 1);
     strmap *files = strmap_new(a);
@@ -139,6 +159,7 @@ plan_totals plan_totals_of(arena *a, const plan *p)
         }
     }
     s.n_files = strmap_count(files);
+    add_drops(&s, j);
     return s;
 }
 
@@ -148,6 +169,9 @@ static plan_condition of_condition(arena *a, const condition *c)
     if (c->kind == CONDITION_SAME) {
         p.when = arena_printf(a, "%s equals %s", c->name, c->other);
         p.then = "one of them is taken";
+    } else if (c->kind == CONDITION_COPY) {
+        p.when = arena_printf(a, "%s equals %s", c->name, c->other);
+        p.then = "it is left out";
     } else if (c->label != NULL) {
         p.when = arena_printf(a, "part '%s' of %s is %g everywhere", c->label, c->name,
                               c->fill);

@@ -27,11 +27,13 @@ typedef struct plan_totals {
     size_t n_tensors, n_sources; /* written; read */
     uint64_t n_bytes_in, n_bytes_out;
     size_t n_files;
-    exactness class_of; /* the weakest */
+    exactness class_of; /* the weakest, of what is written and of what is left out */
+    bool side_car;      /* something is kept aside: the way back needs it */
     size_t n_of_class[LOSSY + 1];
 } plan_totals;
 
-plan_totals plan_totals_of(arena *a, const plan *p);
+plan_totals plan_totals_of(arena *a, const job *j);
+const char *plan_class_text(const plan_totals *s);
 
 /* memory_bytes: bound for buffers, as the run would have it. */
 void plan_text(buf *out, const job *j, uint64_t memory_bytes);

@@ -63,7 +63,7 @@ static void add_drops(buf *out, const job *j)
 void plan_text(buf *out, const job *j, uint64_t memory_bytes)
 {
     arena *a = out->arena;
-    const plan_totals s = plan_totals_of(a, &j->plan);
+    const plan_totals s = plan_totals_of(a, j);
     widths w = {0, 0};
     for (size_t i = 0; i < j->plan.tensors.n; i++) {
         const plan_tensor *t = &j->plan.tensors.at[i];
@@ -75,7 +75,7 @@ void plan_text(buf *out, const job *j, uint64_t memory_bytes)
                job_path_text(a, j), show_count(a, s.n_tensors, "tensor"),
                show_count(a, s.n_sources, "tensor"), show_count(a, s.n_files, "file"),
                show_bytes(a, s.n_bytes_in), show_bytes(a, s.n_bytes_out),
-               show_bytes(a, memory_bytes), exactness_name(s.class_of));
+               show_bytes(a, memory_bytes), plan_class_text(&s));
     for (size_t i = 0; i < j->plan.tensors.n; i++) {
         add_line(out, &j->plan, &j->plan.tensors.at[i], w);
     }

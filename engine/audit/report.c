@@ -65,7 +65,7 @@ static void add_step(arena *a, report *r, const job_step *st)
 
 report report_of(arena *a, const job *j)
 {
-    report r = {.j = j, .totals = plan_totals_of(a, &j->plan)};
+    report r = {.j = j, .totals = plan_totals_of(a, j)};
     for (size_t i = 0; i < j->src->inv->tensors.n; i++) {
         r.n_bytes_read += j->src->inv->tensors.at[i].n_bytes;
     }

@@ -129,7 +129,11 @@ static void add_exactness(buf *out, const report *r)
             first = false;
         }
     }
-    buf_printf(out, "%s\n", first ? "no tensors" : "");
+    buf_add(out, first ? "no tensors" : "");
+    if (r->drops.n > 0) {
+        buf_printf(out, "; with what is left out: %s", plan_class_text(&r->totals));
+    }
+    buf_add(out, "\n");
 }
 
 void report_text(buf *out, const report *r)

@@ -64,7 +64,7 @@ void summary_text(buf *out, const job *j, const run_result *done)
         buf_printf(out, "%s\n", j->because);
     }
     buf_printf(out, "%s: %s -> %s (%s)\n", job_path_text(a, j), j->src->weights,
-               done->dir, exactness_name(r.totals.class_of));
+               done->dir, plan_class_text(&r.totals));
     buf_printf(out, "  %s, %s", show_count(a, j->plan.tensors.n, "tensor"),
                show_bytes(a, r.totals.n_bytes_out));
     add_counts(out, &r);
@@ -95,6 +95,7 @@ value *summary_value(arena *a, const job *j, const run_result *done)
     put_count(a, v, "n_tensors_out", j->plan.tensors.n);
     put_count(a, v, "n_bytes_out", r.totals.n_bytes_out);
     put_text(a, v, "class", exactness_name(r.totals.class_of));
+    put_bool(a, v, "side_car", r.totals.side_car);
     if (j->merged.n > 0) {
         value_set(a, v, "merged", merge_value(a, j, done->stats));
     }

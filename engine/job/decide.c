@@ -108,7 +108,14 @@ static rt_status check_condition(context *cx, job *j, const condition *c)
         }
     } else {
         TRY(exec_pieces_equal(cx, &j->plan, &c->pieces, &c->others, &holds));
-        if (!holds) {
+        if (!holds && c->kind == CONDITION_COPY) {
+            diag *dg = diag_report(cx->diags, SEV_ERROR, "drop-differs", c->at,
+                                   "%s differs from %s, and layout '%s' has no place "
+                                   "for it",
+                                   c->name, c->other, j->to);
+            diag_help(dg, "it may be left out only when both are the same; convert to "
+                          "a layout that stores both");
+        } else if (!holds) {
             diag *dg = diag_report(cx->diags, SEV_ERROR, "replicas-differ", c->at,
                                    "%s and %s should be the same and differ", c->name,
                                    c->other);

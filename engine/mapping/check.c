@@ -1,6 +1,8 @@
 /* The driver of the check: its passes in their order. */
 #include "mapping/check.h"
 
+#include <string.h>
+
 /* Rules in merge files and updates in families: the one mistake of kind. */
 static void check_kind(check *ck, const item *it, const block_scope *b,
                        const origin *from)
@@ -95,6 +97,36 @@ static void check_tie(check *ck, const item *it, const block_scope *b,
     }
 }
 
+/* `drop S name = rule`: a rule of one tensor without captures on that side, like that
+ * of a tie. */
+static void check_same(check *ck)
+{
+    for (size_t i = 0; i < ck->m->drops.n; i++) {
+        const map_drop *d = &ck->m->drops.at[i];
+        if (d->same == NULL) {
+            continue;
+        }
+        const map_rule *r = NULL;
+        for (size_t k = 0; r == NULL && k < ck->m->rules.n; k++) {
+            r = strcmp(ck->m->rules.at[k].name, d->same) == 0 ? &ck->m->rules.at[k]
+                                                              : NULL;
+        }
+        if (r == NULL) {
+            diag *dg = complain(ck, "unknown-rule", d->at,
+                                "there is no rule `%s` that a dropped tensor could "
+                                "equal",
+                                d->same);
+            help_near(dg, d->same, ck->rules);
+        } else if (r->tensors[d->side].n != 1 || r->captures.n != 0) {
+            diag *dg = complain(ck, "drop-same", d->at,
+                                "rule `%s` has no single tensor of '%s' that a dropped "
+                                "one could equal",
+                                d->same, side_shown(ck->m, d->side));
+            diag_help(dg, "name a rule with one tensor on that side and no capture");
+        }
+    }
+}
+
 static bool begin(check *ck, context *cx, const ast_file *file)
 {
     arena *a = cx->arena;
@@ -148,6 +180,7 @@ rt_status mapping_check_with(context *cx, const ast_file *file, const item_list 
             expand_rules(&ck);
             walk_items(&ck, check_tie);
         }
+        check_same(&ck);
         config_check(&ck);
         overlap_check(&ck);
     }

@@ -192,8 +192,11 @@ void expand_drop(check *ck, const item *it, const block_scope *b)
     full_template t;
     template_full(ck, b, side, di->name, &t);
     for (size_t k = 0; !too_many(ck, &t) && k < t.n_picks; k++) {
-        map_drop d = {
-            .at = it->at, .side = side, .keep = di->keep, .because = di->because};
+        map_drop d = {.at = it->at,
+                      .side = side,
+                      .keep = di->keep,
+                      .same = di->same,
+                      .because = di->because};
         rule_scope scope = {0};
         pick p;
         template_pick(ck, &t, k, &p);

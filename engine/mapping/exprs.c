@@ -178,6 +178,26 @@ static void complain_name(check *ck, const expr *e, const name_scope *scope,
               side_shown(ck->m, RIGHT));
 }
 
+/* `when l > 1` beside `{l}` asks for the number in the name, not for how many there
+ * are. */
+static void warn_hidden(check *ck, const expr *e, const name_scope *scope)
+{
+    const uint32_t axis = mapping_axis(ck->m, e->s);
+    if (!scope->guard || !is_capture(scope, e->s) || axis == NO_AXIS ||
+        !ck->m->axes.at[axis].declared) {
+        return;
+    }
+    diag *dg = diag_report(ck->cx->diags, SEV_WARNING, "capture-hides-axis", e->at,
+                           "`%s` is the capture of the name here, not the axis of this "
+                           "name",
+                           e->s);
+    diag_label(dg, ck->m->axes.at[axis].at, "the axis");
+    diag_help(dg,
+              "for the axis declare `value n = %s` and ask for `n`; for some of the "
+              "names write a range, `{%s in 0..2}`",
+              e->s, e->s);
+}
+
 static unsigned check_path(check *ck, const expr *e, const name_scope *scope)
 {
     if (scope->fields) {
@@ -194,6 +214,7 @@ static unsigned check_path(check *ck, const expr *e, const name_scope *scope)
         }
         return 1u << side;
     }
+    warn_hidden(ck, e, scope);
     if (strchr(e->s, '.') != NULL) {
         complain_name(ck, e, scope, true);
     } else if (!is_capture(scope, e->s) && !strmap_has(ck->m->axis_by_name, e->s) &&

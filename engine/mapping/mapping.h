@@ -173,6 +173,7 @@ typedef struct map_drop {
     VEC(map_capture) captures;
     VEC(const expr *) guards;
     bool keep;
+    const char *same; /* a rule whose tensor it must equal, or NULL */
     const char *because;
 } map_drop;
 

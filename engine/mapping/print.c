@@ -164,8 +164,9 @@ static void print_others(buf *out, const mapping *m)
     expr_list guards;
     for (size_t i = 0; i < m->drops.n; i++) {
         const map_drop *d = &m->drops.at[i];
-        buf_printf(out, "drop %s %s%s\n", side_shown(m, d->side),
-                   name_show(out->arena, m, &d->name), d->keep ? "  keep" : "");
+        buf_printf(out, "drop %s %s%s%s%s\n", side_shown(m, d->side),
+                   name_show(out->arena, m, &d->name), d->same != NULL ? " = " : "",
+                   d->same != NULL ? d->same : "", d->keep ? "  keep" : "");
         VEC_SET(guards, d->guards);
         print_guards(out, &guards);
     }

@@ -362,6 +362,43 @@ static bool in_ranges(claimer *c, const map_capture *caps, size_t n,
     return true;
 }
 
+/* `drop S name = rule`: the tensor that the dropped one must equal; NULL when it is not
+ * there, which is said elsewhere. */
+static const plan_tensor *copy_of(const claimer *c, const map_drop *drop)
+{
+    const map_rule *rule = drop->same != NULL ? rule_named(c->m, drop->same) : NULL;
+    if (rule == NULL) {
+        return NULL;
+    }
+    const map_name *name = &rule->tensors[c->from].at[0].name;
+    return stage_find(c->in,
+                      name_fill(c->cx->arena, c->m, name, c->v->choice, NULL, NULL));
+}
+
+static void account_drop_of(claimer *c, const map_drop *drop, const plan_tensor *t)
+{
+    account_drop line = {t->name, drop->because, drop->keep, drop->at,
+                         drop->keep ? EXACT : LOSSY};
+    const plan_tensor *other = copy_of(c, drop);
+    if (drop->keep) {
+        vec_push(c->cx->arena, &c->acc->kept, *t);
+    }
+    if (other != NULL) {
+        const bool same_shape =
+            t->rank == other->rank &&
+            memcmp(t->shape, other->shape, t->rank * sizeof *t->shape) == 0;
+        line.class_of = EXACT_IF;
+        vec_push(c->cx->arena, &c->acc->conditions,
+                 ((condition){.kind = CONDITION_COPY,
+                              .name = t->name,
+                              .other = other->name,
+                              .pieces = t->pieces,
+                              .others = same_shape ? other->pieces : (piece_list){0},
+                              .at = drop->at}));
+    }
+    vec_push(c->cx->arena, &c->acc->drops, line);
+}
+
 static rt_status claim_drops(claimer *c)
 {
     for (size_t d = 0; d < c->m->drops.n; d++) {
@@ -387,11 +424,7 @@ static rt_status claim_drops(claimer *c)
             }
             if (holds == 1) {
                 c->out->taken[i] = true;
-                vec_push(c->cx->arena, &c->acc->drops,
-                         ((account_drop){name, drop->because, drop->keep, drop->at}));
-                if (drop->keep) {
-                    vec_push(c->cx->arena, &c->acc->kept, c->in->tensors.at[i]);
-                }
+                account_drop_of(c, drop, &c->in->tensors.at[i]);
             }
         }
     }

@@ -86,7 +86,8 @@ static void claim_one(context *cx, const map_make *mk, const plan_tensor *t,
                       account *acc)
 {
     const char *why = mk->because != NULL ? mk->because : "a constant";
-    vec_push(cx->arena, &acc->drops, ((account_drop){t->name, why, false, mk->at}));
+    vec_push(cx->arena, &acc->drops,
+             ((account_drop){t->name, why, false, mk->at, EXACT_IF}));
     if (t->pieces.n > 0) {
         vec_push(cx->arena, &acc->conditions,
                  ((condition){.kind = CONDITION_FILL,

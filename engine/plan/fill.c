@@ -342,7 +342,8 @@ static void account_source_parts(applier *ap, const instance *x, const placed *s
             }
             part.dst_offset = 0;
             vec_push(ap->cx->arena, &ap->acc->drops,
-                     ((account_drop){kept.name, p->because, p->keep, p->at}));
+                     ((account_drop){kept.name, p->because, p->keep, p->at,
+                                     p->keep ? EXACT : LOSSY}));
             if (p->keep) {
                 piece_compose(ap->cx->arena, &part, mid->pieces.at, mid->pieces.n,
                               &kept.pieces, MAX_PIECES);

@@ -25,6 +25,7 @@ typedef struct account_drop {
     const char *name, *because;
     bool keep; /* set aside in the side-car file */
     where at;
+    exactness class_of; /* of leaving it out */
 } account_drop;
 
 typedef struct account_missing {
@@ -40,10 +41,14 @@ typedef struct account_tie { /* a rule whose tensor may be left out */
     bool leave_out;             /* written: decided (job/decide.h) */
 } account_tie;
 
-typedef enum condition_kind { CONDITION_FILL, CONDITION_SAME } condition_kind;
+typedef enum condition_kind {
+    CONDITION_FILL,
+    CONDITION_SAME, /* replicas */
+    CONDITION_COPY  /* a dropped tensor is the same as one that stays */
+} condition_kind;
 typedef struct condition { /* what must hold of the data for an exact-if rule */
     condition_kind kind;
-    const char *name, *other; /* tensor; CONDITION_SAME: its replica */
+    const char *name, *other; /* tensor; the one that it must equal */
     const char *label;        /* CONDITION_FILL: the part */
     double fill;
     piece_list pieces, others;

@@ -409,8 +409,9 @@ static bool is_dropped(merger *g, const plan_tensor *t)
         if (drop->side == RIGHT &&
             name_match(g->cx->arena, g->m, &drop->name, g->v->choice, drop->captures.at,
                        t->name, numbers, words)) {
-            vec_push(g->cx->arena, &g->acc->drops,
-                     ((account_drop){t->name, drop->because, drop->keep, drop->at}));
+            vec_push(
+                g->cx->arena, &g->acc->drops,
+                ((account_drop){t->name, drop->because, drop->keep, drop->at, LOSSY}));
             return true;
         }
     }

@@ -47,6 +47,12 @@ CASES = [
          {"x.w": count((3,)), "tower.a.b": w, "head.c": w}, {"y.w": count((3,))}, kept={"tower.a.b": w, "head.c": w}),
     Case("drop with a guard", HEAD + 'value old = a.old = b.old\nw: x.w [c] <-> y.w [c]\ndrop a x.mask when old because "a buffer"',
          {"x.w": count((3,)), "x.mask": w}, {}, {"old": False}, fails="unmapped"),
+    Case("drop of a copy", HEAD + 'w: x.w [v c] <-> y.w [c v]\ndrop a x.head = w because "tied"',
+         {"x.w": w, "x.head": w}, {"y.w": transposed(w)}, back={"x.w": w}, says="1 dropped"),
+    Case("drop of a copy: another value is an error", HEAD + 'w: x.w [v c] <-> y.w [c v]\ndrop a x.head = w because "tied"',
+         {"x.w": w, "x.head": filled((2, 3), 0.5)}, {}, fails="drop-differs"),
+    Case("drop of a copy: another shape is an error", HEAD + 'w: x.w [v c] <-> y.w [c v]\ndrop a x.head = w because "tied"',
+         {"x.w": filled((2, 3), 0.5), "x.head": filled((3, 2), 0.5)}, {}, fails="drop-differs"),
     # ---- const
     Case("const: made, and checked on the way back", HEAD + 'w: x.w [c] <-> y.w [c]\nconst b y.mask [1 c] = 1 because "ones"',
          {"x.w": count((3,))}, {"y.w": count((3,)), "y.mask": filled((1, 3), 1)}),

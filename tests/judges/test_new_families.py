@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+import safetensors.torch
 import torch
 import transformers
 from litgpt.config import Config
@@ -197,6 +198,33 @@ def test_gemma3_with_vision_comes_back_whole(vision, tmp_path):
     same(hf_state(back), hf_state(path))
     assert hf_json(back) == hf_json(path)
     transformers.Gemma3ForConditionalGeneration.from_pretrained(back)
+
+
+def test_what_is_left_out_counts_in_the_class(vision, models, tmp_path):
+    done = run("convert", "--to", "lit", vision[0], tmp_path / "lit")
+    assert "(exact with the side-car)" in done.stderr
+    assert json.loads(run("plan", "--json", "--to", "lit", vision[0]).stdout)["side_car"] is True
+    old = tmp_path / "old"
+    shutil.copytree(models("llama-gqa"), old)
+    more = {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(2)}
+    safetensors.torch.save_file({**hf_state(old), **more}, old / "model.safetensors", {"format": "pt"})
+    assert "(lossy)" in run("convert", "--to", "lit", old, tmp_path / "old-lit").stderr
+
+
+def test_a_head_of_its_own_is_not_lost(vision, tmp_path):
+    """The model with vision has no place for a head that differs from the embedding."""
+    lit = convert(vision[0], tmp_path / "lit", "lit")
+    state = {name: value.clone() for name, value in lit_state(lit).items()}  # no longer in the same memory
+    head = state["lm_head.weight"]
+    torch.save(state, lit / "lit_model.pth")
+    convert(lit, tmp_path / "back", "hf-vision")
+    same(hf_state(tmp_path / "back"), hf_state(vision[0]))
+    head[5, 7] += 1
+    torch.save(state, lit / "lit_model.pth")
+    done = run("convert", "--to", "hf-vision", lit, tmp_path / "trained", expect=4)
+    assert "drop-differs" in done.stderr and "lm_head.weight" in done.stderr and not (tmp_path / "trained").exists()
+    same(hf_state(convert(lit, tmp_path / "hf", "hf")), {
+        **hf_state(convert(vision[0], tmp_path / "text", "hf")), "lm_head.weight": head})
 
 
 def test_the_way_back_needs_what_was_set_aside(vision, tmp_path):
