@@ -50,7 +50,7 @@ static const command commands[] = {
      "one\n"
      "pair of factors for each part, or blocks of one pair. --to names the adapter's "
      "layout\n"
-     "(lora-peft, lora-lit; or peft, lit).\n",
+     "(lora-peft, lora-lit, lora-mlx, lora-torchtune; or peft, lit, mlx, torchtune).\n",
      EXITS_WRITE},
     {"audit", "SRC", 1, 1, RULES | OPTION(LINTS), cmd_audit,
      "account for every tensor and config field",

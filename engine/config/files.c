@@ -26,6 +26,8 @@ static const struct {
     {"lora-lit", {{"hyperparameters.yaml", NULL}}},
     {"lora-peft", {{"adapter_config.json", NULL}}},
     {"lora-mlx", {{"adapter_config.json", NULL}}},
+    {"lora-torchtune",
+     {{"torchtune_config.yaml", "model"}, {"adapter_config.json", "r"}}},
     {"meta", {{"params.json", NULL}}},
     {NULL, {{"config.json", NULL}}},
 };

@@ -10,7 +10,7 @@
 
 static const char *const adapter_files[] = {
     "adapter_model.safetensors",    "adapter_model.bin",    "lit_model.pth.lora",
-    "lit_model_lora_finetuned.pth", "adapters.safetensors",
+    "lit_model_lora_finetuned.pth", "adapters.safetensors", "adapter_model.pt",
 };
 
 /* The adapter's weights file: the path itself, or the one file of its directory. */

@@ -21,6 +21,8 @@ static const layout_files layouts[] = {
     {"lit-legacy", FORMAT_TORCH, "lit_model.pth", 0},
     {"lora-lit", FORMAT_TORCH, "lit_model.pth.lora", 0},
     {"lora-peft", FORMAT_SAFETENSORS, "adapter_model.safetensors", 0},
+    {"lora-mlx", FORMAT_SAFETENSORS, "adapters.safetensors", 0},
+    {"lora-torchtune", FORMAT_TORCH, "adapter_model.pt", 0},
     {NULL, FORMAT_SAFETENSORS, "model.safetensors", 0},
 };
 

@@ -120,3 +120,16 @@ def test_lit_experts_are_filled(models, tmp_path):
     factors = torch.load(tmp_path / "out" / "lit_model.pth.lora", weights_only=True)
     want = logits(adapted)
     assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["llama-gqa", "qwen2"])
+def test_peft_to_torchtune(name, models, tmp_path):
+    train(models(name), tmp_path / "a", target_modules=["q_proj", "k_proj", "o_proj", "up_proj"])
+    run("adapter", "--no-sync", "--to", "torchtune", "--base", models(name), tmp_path / "a", tmp_path / "out")
+    one = hf_state(merge(models(name), tmp_path / "a", tmp_path / "m1"))
+    two = hf_state(merge(models(name), tmp_path / "out", tmp_path / "m2"))
+    for key in one:
+        near(one[key], two[key])
+    run("adapter", "--no-sync", "--to", "peft", "--base", models(name), tmp_path / "out", tmp_path / "back")
+    before, after = (load_file(tmp_path / d / "adapter_model.safetensors") for d in ("a", "back"))
+    assert sorted(before) == sorted(after) and all(torch.equal(before[k], after[k]) for k in before)

@@ -196,3 +196,48 @@ def test_mlx(factors, models, tmp_path):
     out = hf_state(merge(models("llama-mha"), tmp_path / "a", tmp_path / "out"))
     before = hf_state(models("llama-mha"))[Q + ".weight"]
     near(out[Q + ".weight"], before.double() + 20 * factors[1].double() @ factors[0].double())
+
+
+@pytest.mark.parametrize("name,in_pairs", [("llama-gqa", True), ("qwen2", False)])
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+@pytest.mark.parametrize("recipe", [False, True], ids=["json", "recipe"])
+def test_torchtune(name, in_pairs, dora, recipe, models, tmp_path):
+    """torchtune's names; its rows of q and k stand by pairs, half a head apart in transformers' order."""
+    base, tensors, want = hf_state(models(name)), {}, {}
+    shape = json.loads((models(name) / "config.json").read_text())
+    heads = {"q_proj": shape["num_attention_heads"], "k_proj": shape["num_key_value_heads"]}
+    torch.manual_seed(4)
+    for hf, own in (("self_attn.q_proj", "attn.q_proj"), ("self_attn.k_proj", "attn.k_proj"), ("self_attn.v_proj", "attn.v_proj"),
+                    ("self_attn.o_proj", "attn.output_proj"), ("mlp.gate_proj", "mlp.w1"), ("mlp.down_proj", "mlp.w2"),
+                    ("mlp.up_proj", "mlp.w3")):
+        key = f"model.layers.1.{hf}.weight"
+        w = base[key].double()
+        a, b, m = torch.randn(2, w.shape[1]), torch.randn(w.shape[0], 2), torch.rand(w.shape[0]) + 0.5
+        tensors.update({f"layers.1.{own}.lora_a.weight": a, f"layers.1.{own}.lora_b.weight": b})
+        if dora:
+            tensors[f"layers.1.{own}.magnitude"] = m
+        h = heads.get(own.removeprefix("attn."))
+        if in_pairs and h:
+            b, m = (x.reshape(h, -1, 2, *x.shape[1:]).transpose(1, 2).reshape(x.shape) for x in (b, m))
+        want[key] = w + 4 * b.double() @ a.double()
+        if dora:
+            want[key] *= (m.double() / want[key].norm(dim=1))[:, None]
+    (tmp_path / "a").mkdir()
+    torch.save(tensors, tmp_path / "a" / "adapter_model.pt")
+    if recipe:
+        (tmp_path / "a" / "torchtune_config.yaml").write_text(
+            f"model:\n  _component_: torchtune.models.lora\n  lora_rank: 2\n  lora_alpha: 8\n  use_dora: {str(dora).lower()}\nseed: 1\n")
+    else:
+        (tmp_path / "a" / "adapter_config.json").write_text(json.dumps(dict(r=2, lora_alpha=8, use_dora=dora)))
+    out = hf_state(merge(models(name), tmp_path / "a", tmp_path / "out", "--dtype", "float32"))
+    assert all(torch.equal(out[k], base[k].float()) for k in base if k not in want)
+    for key, value in want.items():
+        near(out[key], value, 2e-6)
+
+
+def test_torchtune_of_a_base_whose_rows_are_not_known(factors, models, tmp_path):
+    (tmp_path / "a").mkdir()
+    torch.save({"layers.0.attn.v_proj.lora_a.weight": factors[0], "layers.0.attn.v_proj.lora_b.weight": factors[1]},
+               tmp_path / "a" / "adapter_0.pt")
+    said = run("merge", models("gpt_neox"), tmp_path / "a" / "adapter_0.pt", tmp_path / "out", "--set", "r=2", "--set", "lora_alpha=4", expect=4)
+    assert "how torchtune orders the rows" in said.stderr
