@@ -122,10 +122,11 @@ def test_lit_experts_are_filled(models, tmp_path):
     assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
 
 
+@pytest.mark.parametrize("to", ["mlx", "torchtune"])
 @pytest.mark.parametrize("name", ["llama-gqa", "qwen2"])
-def test_peft_to_torchtune(name, models, tmp_path):
+def test_peft_there_and_back(name, to, models, tmp_path):
     train(models(name), tmp_path / "a", target_modules=["q_proj", "k_proj", "o_proj", "up_proj"])
-    run("adapter", "--no-sync", "--to", "torchtune", "--base", models(name), tmp_path / "a", tmp_path / "out")
+    run("adapter", "--no-sync", "--to", to, "--base", models(name), tmp_path / "a", tmp_path / "out")
     one = hf_state(merge(models(name), tmp_path / "a", tmp_path / "m1"))
     two = hf_state(merge(models(name), tmp_path / "out", tmp_path / "m2"))
     for key in one:
