@@ -118,7 +118,7 @@ static size_t distance(const suggestion *s, unsigned side, const group *one,
                        const group *x, unsigned k)
 {
     const char *parent = expected_parent(s, side, one, k);
-    return parent != NULL && strcmp(parent, x->parent) == 0
+    return parent != NULL && parent[0] != '\0' && strcmp(parent, x->parent) == 0
                ? 0
                : near_distance(one->text, x->text);
 }
@@ -143,12 +143,30 @@ static bool is_used(const pair *p, const group *x)
     return used;
 }
 
+/* Bytes prove nothing where another tensor of that length, taken or not, has them too.
+ */
+static rt_status doubt_twins(suggestion *s, pair *p, uint64_t row, const group *best)
+{
+    const group_list *others = &s->groups[1 - p->side];
+    bool same = false;
+    for (size_t i = 0; i < others->n && !same; i++) {
+        const group *x = &others->at[i];
+        if (x != best && rows_of(x) == rows_of(best) && fits(x, p->one, rows_of(x))) {
+            TRY(suggest_same(s, 1 - p->side, x, false, p->one, row, &same));
+        }
+    }
+    if (same) {
+        p->note = "several tensors hold these bytes; this is the nearest by name";
+    }
+    return RT_OK;
+}
+
 /* The part of `one` that begins at `row`: where a neighbour's stands, else the longest,
  * else the nearest by name. */
 static rt_status next_part(suggestion *s, pair *p, uint64_t row, group **best)
 {
     const group_list *others = &s->groups[1 - p->side];
-    size_t best_distance = 0, n_alike = 0;
+    size_t best_distance = 0;
     *best = NULL;
     for (size_t i = 0; i < others->n; i++) {
         group *x = &others->at[i];
@@ -162,7 +180,6 @@ static rt_status next_part(suggestion *s, pair *p, uint64_t row, group **best)
         }
         const size_t d = distance(s, p->side, p->one, x, p->n_parts);
         const uint64_t n = rows_of(x), most = *best == NULL ? 0 : rows_of(*best);
-        n_alike = n == most ? n_alike + 1 : n > most ? 1 : n_alike;
         const bool is_expected = d == 0 && best_distance > 0;
         if (*best == NULL || is_expected ||
             (best_distance > 0 && (n > most || (n == most && d < best_distance)))) {
@@ -170,10 +187,7 @@ static rt_status next_part(suggestion *s, pair *p, uint64_t row, group **best)
             best_distance = d;
         }
     }
-    if (*best != NULL && n_alike > 1 && best_distance > 0) {
-        p->note = "several tensors hold these bytes; this is the nearest by name";
-    }
-    return RT_OK;
+    return *best == NULL || best_distance == 0 ? RT_OK : doubt_twins(s, p, row, *best);
 }
 
 /* A tensor whose rows are, one after another, tensors of the other side; one alone is
