@@ -261,7 +261,9 @@ typedef struct detect_item { /* detect SIDE E */
     const expr *is;
 } detect_item;
 
-typedef struct field_item { /* field hf.rope_theta : float = 10000.0 */
+/* field hf.rope_theta : float = 10000.0;  field hf { x: 1, y: 2 }: then the path is the
+ * layout alone and `absent` the record. */
+typedef struct field_item {
     const expr *path;
     const char *type;   /* int float bool string list record any; NULL: any */
     const expr *absent; /* what absence means, or NULL */

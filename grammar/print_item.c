@@ -170,10 +170,21 @@ static void print_let(buf *out, const char *word, const let_item *l)
     print_alternatives(out, &l->alts);
 }
 
+/* What a line with a record is about is a layout, not a field of one. */
+static bool is_layout(const expr *path)
+{
+    return path->kind == EXPR_PATH && strchr(path->s, '.') == NULL;
+}
+
 static void print_field(buf *out, const field_item *f)
 {
     buf_add(out, "field ");
     print_expr(out, f->path);
+    if (is_layout(f->path) && f->absent != NULL && f->type == NULL) {
+        buf_add(out, " ");
+        print_expr(out, f->absent);
+        return;
+    }
     if (f->type != NULL) {
         buf_printf(out, " : %s", f->type);
     }
@@ -193,7 +204,7 @@ static void print_assign(buf *out, const char *word, const assign_item *a)
 {
     buf_printf(out, "%s ", word);
     print_expr(out, a->path);
-    if (strchr(a->path->s, '.') == NULL) {
+    if (is_layout(a->path)) {
         buf_add(out, " ");
         print_expr(out, a->value);
     } else {

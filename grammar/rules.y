@@ -104,7 +104,7 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <rule_arrow> arrow
 %type <tensor_list> tensors
 %type <tensor_ref> tensor tensor_body
-%type <const char *> role side opt_doc opt_label opt_same opt_equals opt_dtype opt_because opt_type
+%type <const char *> role side name opt_doc opt_label opt_same opt_equals opt_dtype opt_because opt_type
 %type <bool> opt_keep
 %type <const expr *> opt_when opt_by opt_equal opt_expr expr primary ref column
 %type <const expr *> plain number negative literal list record scalar
@@ -344,6 +344,7 @@ item: AXIS NAME equals[l]           { $$ = ast_define(ps, @$, ITEM_AXIS, $NAME, 
     | DETECT side expr[e]           { $$ = ast_detect(ps, @$, $side, $e); }
     | FIELD column[c] opt_type[t] opt_equal[e]
                                     { $$ = ast_field(ps, @$, $c, $t, $e); }
+    | FIELD side record[v]          { $$ = ast_field(ps, @$, ast_path(ps, @side, $side), NULL, $v); }
     | SPELLED ref[p] '|' spellings[l] { $$ = ast_spelled(ps, @$, $p, $l); }
     | SPELLED role template[t] '|' spelled_names[l]
                                     { $$ = ast_spelled_names(ps, @$, $role, $t, $l); }
@@ -519,9 +520,11 @@ item: USE NAME opt_without[l]       { $$ = ast_use(ps, @$, $NAME, $l); }
 opt_without: %empty { $$ = (word_list){0}; } | WITHOUT names { $$ = $names; } ;
 
 names:
-      NAME                  { $$ = (word_list){0}; vec_push(ps->arena, &$$, $NAME); }
-    | names[l] ',' NAME             { $$ = $l; vec_push(ps->arena, &$$, $NAME); }
+      name[n]               { $$ = (word_list){0}; vec_push(ps->arena, &$$, $n); }
+    | names[l] ',' name[n]          { $$ = $l; vec_push(ps->arena, &$$, $n); }
     ;
+
+name: NAME | PATH ;
 
 /* What is done with the factors besides: `norm = adapter m [O]`, `rows = E`.  The words
  * are no keywords: nothing else can stand here. */

@@ -10,11 +10,67 @@ typedef struct reuse {
 
 static void take_file(reuse *ru, const ast_file *file, const origin *from);
 
-static bool is_item_removed(const item *it, const origin *from)
+/* ---- what a `without` list may name ------------------------------------------- */
+
+/* The field that an expression is, `hf.layer_types` for `hf.layer_types[l]`; or NULL.
+ */
+static const char *field_of(const expr *e)
+{
+    const expr *at = e;
+    while (at->kind == EXPR_INDEX) {
+        at = at->kid.at[0];
+    }
+    return at->kind == EXPR_PATH ? at->s : NULL;
+}
+
+static void gather_field(const expr *e, strmap *fields)
+{
+    const char *field = field_of(e);
+    if (field != NULL && strchr(field, '.') != NULL) {
+        strmap_set(fields, field, 1);
+    }
+}
+
+/* The fields that a line writes, so that `without hf.x` leaves it out.  What `field`
+ * and `spelled` say of a field is how it is read, which holds all the same. */
+static void gather_written(const item *it, strmap *fields)
+{
+    switch ((int)it->kind) {
+    case ITEM_CONST:
+    case ITEM_DEFAULT: gather_field(it->u.assign.path, fields); break;
+    case ITEM_EQUATION:
+        gather_field(it->u.equation.left, fields);
+        gather_field(it->u.equation.right, fields);
+        break;
+    case ITEM_TABLE:
+        for (size_t i = 0; i < it->u.table.columns.n; i++) {
+            gather_field(it->u.table.columns.at[i], fields);
+        }
+        break;
+    default: break;
+    }
+}
+
+static bool writes_any(const item *it, const strmap *fields, arena *a)
+{
+    strmap *written = strmap_new(a);
+    gather_written(it, written);
+    for (size_t i = 0; i < strmap_count(written); i++) {
+        if (strmap_has(fields, strmap_key(written, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_item_removed(check *ck, const item *it, const origin *from)
 {
     for (const origin *o = from; o != NULL; o = o->up) {
         if (o->without == NULL) {
             continue;
+        }
+        if (writes_any(it, o->without, ck->a)) {
+            return true;
         }
         if ((it->kind == ITEM_AXIS || it->kind == ITEM_VALUE) &&
             strmap_has(o->without, it->u.define.name)) {
@@ -27,8 +83,6 @@ static bool is_item_removed(const item *it, const origin *from)
     }
     return false;
 }
-
-/* ---- what a `without` list may name ------------------------------------------- */
 
 static void gather_names(const item *it, strmap *names)
 {
@@ -49,7 +103,7 @@ static void gather_names(const item *it, strmap *names)
             gather_names(it->u.each.items.at[i], names);
         }
         break;
-    default: break;
+    default: gather_written(it, names); break;
     }
 }
 
@@ -110,17 +164,19 @@ static void take_use(reuse *ru, const item *it, const origin *from)
         gather_names(ck->items.at[i].it, names);
     }
     for (size_t i = 0; i < u->without.n; i++) {
-        if (!strmap_has(names, u->without.at[i])) {
-            diag *dg = complain(ck, "unknown-rule", it->at,
-                                "`%s` has no rule `%s` to leave out", u->family,
-                                u->without.at[i]);
-            help_near(dg, u->without.at[i], names);
+        const char *name = u->without.at[i];
+        if (!strmap_has(names, name)) {
+            diag *dg =
+                complain(ck, "unknown-rule", it->at, "`%s` has no %s `%s` to leave out",
+                         u->family,
+                         strchr(name, '.') == NULL ? "rule" : "line that writes", name);
+            help_near(dg, name, names);
         }
     }
     o->without = without;
     size_t n = first;
     for (size_t i = first; i < ck->items.n; i++) {
-        if (!is_item_removed(ck->items.at[i].it, ck->items.at[i].from)) {
+        if (!is_item_removed(ck, ck->items.at[i].it, ck->items.at[i].from)) {
             ck->items.at[n++] = ck->items.at[i];
         }
     }
@@ -150,20 +206,37 @@ static void take_include(reuse *ru, const item *it, const origin *from)
     ru->open.n--;
 }
 
-/* `const lit { x: 1, y: 2 }` is two lines, of which each may be overridden. */
+static const expr *sole_path(const item *it)
+{
+    if (it->kind == ITEM_FIELD) {
+        return it->u.field.path;
+    }
+    if (it->kind == ITEM_CONST || it->kind == ITEM_DEFAULT) {
+        return it->u.assign.path;
+    }
+    return NULL;
+}
+
+/* `const lit { x: 1, y: 2 }` is two lines, of which each may be overridden; so are
+ * `default` and `field` with a record. */
 static void take_fields(check *ck, const item *it, const origin *from)
 {
-    const assign_item *as = &it->u.assign;
-    for (size_t i = 0; i < as->value->keys.n; i++) {
+    const bool is_field = it->kind == ITEM_FIELD;
+    const expr *record = is_field ? it->u.field.absent : it->u.assign.value;
+    for (size_t i = 0; i < record->keys.n; i++) {
         expr *path = NEW(ck->a, expr);
         item *one = NEW(ck->a, item);
-        *path = *as->path;
-        path->at = as->value->kid.at[i]->at;
-        path->s = arena_printf(ck->a, "%s.%s", as->path->s, as->value->keys.at[i]);
+        *path = is_field ? *it->u.field.path : *it->u.assign.path;
+        path->at = record->kid.at[i]->at;
+        path->s = arena_printf(ck->a, "%s.%s", path->s, record->keys.at[i]);
         *one = *it;
         one->at = path->at;
-        one->u.assign.path = path;
-        one->u.assign.value = as->value->kid.at[i];
+        if (is_field) {
+            one->u.field = (field_item){.path = path, .absent = record->kid.at[i]};
+        } else {
+            one->u.assign.path = path;
+            one->u.assign.value = record->kid.at[i];
+        }
         const taken_item ti = {one, from};
         vec_push(ck->a, &ck->items, ti);
     }
@@ -171,8 +244,12 @@ static void take_fields(check *ck, const item *it, const origin *from)
 
 static bool is_of_fields(const item *it)
 {
-    return (it->kind == ITEM_CONST || it->kind == ITEM_DEFAULT) &&
-           strchr(it->u.assign.path->s, '.') == NULL;
+    const expr *path = sole_path(it);
+    if (path == NULL || path->kind != EXPR_PATH || strchr(path->s, '.') != NULL) {
+        return false;
+    }
+    return it->kind != ITEM_FIELD ||
+           (it->u.field.absent != NULL && it->u.field.absent->kind == EXPR_RECORD);
 }
 
 static void take_list(reuse *ru, const item_list *items, const origin *from)
@@ -200,17 +277,6 @@ static void take_file(reuse *ru, const ast_file *file, const origin *from)
 }
 
 /* ---- nearer lines replace used ones ------------------------------------------- */
-
-static const expr *sole_path(const item *it)
-{
-    if (it->kind == ITEM_FIELD) {
-        return it->u.field.path;
-    }
-    if (it->kind == ITEM_CONST || it->kind == ITEM_DEFAULT) {
-        return it->u.assign.path;
-    }
-    return NULL;
-}
 
 /* The fields that lines of one kind are about, with the nearest layer that has such a
  * line. */
