@@ -31,9 +31,11 @@ static void gather_field(const expr *e, strmap *fields)
     }
 }
 
-/* The fields that a line writes, so that `without hf.x` leaves it out.  What `field`
- * and `spelled` say of a field is how it is read, which holds all the same. */
-static void gather_written(const item *it, strmap *fields)
+/* The fields that a line writes or makes its condition: `without hf.x` leaves it out.
+ * What `field` and `spelled` say of a field is how it is read, which holds all the
+ * same.
+ */
+static void gather_said(const item *it, strmap *fields)
 {
     switch ((int)it->kind) {
     case ITEM_CONST:
@@ -47,16 +49,18 @@ static void gather_written(const item *it, strmap *fields)
             gather_field(it->u.table.columns.at[i], fields);
         }
         break;
+    case ITEM_REQUIRE:
+    case ITEM_REFUSE: gather_field(it->u.demand.is, fields); break;
     default: break;
     }
 }
 
-static bool writes_any(const item *it, const strmap *fields, arena *a)
+static bool says_any(const item *it, const strmap *fields, arena *a)
 {
-    strmap *written = strmap_new(a);
-    gather_written(it, written);
-    for (size_t i = 0; i < strmap_count(written); i++) {
-        if (strmap_has(fields, strmap_key(written, i))) {
+    strmap *said = strmap_new(a);
+    gather_said(it, said);
+    for (size_t i = 0; i < strmap_count(said); i++) {
+        if (strmap_has(fields, strmap_key(said, i))) {
             return true;
         }
     }
@@ -69,7 +73,7 @@ static bool is_item_removed(check *ck, const item *it, const origin *from)
         if (o->without == NULL) {
             continue;
         }
-        if (writes_any(it, o->without, ck->a)) {
+        if (says_any(it, o->without, ck->a)) {
             return true;
         }
         if ((it->kind == ITEM_AXIS || it->kind == ITEM_VALUE) &&
@@ -103,7 +107,7 @@ static void gather_names(const item *it, strmap *names)
             gather_names(it->u.each.items.at[i], names);
         }
         break;
-    default: gather_written(it, names); break;
+    default: gather_said(it, names); break;
     }
 }
 
@@ -166,10 +170,9 @@ static void take_use(reuse *ru, const item *it, const origin *from)
     for (size_t i = 0; i < u->without.n; i++) {
         const char *name = u->without.at[i];
         if (!strmap_has(names, name)) {
-            diag *dg =
-                complain(ck, "unknown-rule", it->at, "`%s` has no %s `%s` to leave out",
-                         u->family,
-                         strchr(name, '.') == NULL ? "rule" : "line that writes", name);
+            diag *dg = complain(
+                ck, "unknown-rule", it->at, "`%s` has no %s `%s` to leave out",
+                u->family, strchr(name, '.') == NULL ? "rule" : "line about", name);
             help_near(dg, name, names);
         }
     }

@@ -15,7 +15,7 @@ GEMMA2 = {**LLAMA, "post_attention_layernorm": "post_attention_norm", "pre_feedf
           "post_feedforward_layernorm": "post_mlp_norm"}
 QK = {"self_attn.q_norm": "attn.norm_q", "self_attn.k_norm": "attn.norm_k"}
 MODULES = {  # family: modules of a layer, Hugging Face's name and Lit-GPT's; the fused projections apart
-    "llama": LLAMA, "gemma": LLAMA, "qwen2": LLAMA, "qwen3": {**LLAMA, **QK}, "gemma2": GEMMA2,
+    "llama": LLAMA, "stablelm": LLAMA, "olmo": LLAMA, "gemma": LLAMA, "qwen2": LLAMA, "qwen3": {**LLAMA, **QK}, "gemma2": GEMMA2,
     "gemma3": {**GEMMA2, **QK}, "phi3": LLAMA,
     "olmo2": {"self_attn.o_proj": "attn.proj", **GATED, **QK, "post_attention_layernorm": "post_attention_norm",
               "post_feedforward_layernorm": "post_mlp_norm"},
@@ -52,6 +52,8 @@ def family_of(c):
         return "gemma3" if c.norm_qk else "gemma2" if c.post_attention_norm else "gemma"
     if c.norm_qk:
         return "olmo2" if c.norm_qk_type == "olmo2" else "qwen3"
+    if c.norm_class_name == "LayerNorm":
+        return "olmo" if is_olmo(c) else "stablelm"
     return "qwen2" if c.attn_bias else "phi3" if re.match("phi-[34]", c.name, re.I) else "llama"
 
 

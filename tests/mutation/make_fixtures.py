@@ -136,8 +136,8 @@ def fixture(case, untie):
 # All that may stay as transformers has it.
 EXPERTS = dict(num_experts=4, moe_intermediate_size=20, norm_topk_prob=True)
 PLAIN = [Case(f"{c.lower()}-plain", family, c, dict(more), "", judged=False) for family, c, more in (
-    ("llama", "Llama", {}), ("llama", "Mistral", {}), ("llama", "StableLm", {}),
-    ("llama", "Olmo", {}), ("gpt_neox", "GPTNeoX", dict(intermediate_size=128)),
+    ("llama", "Llama", {}), ("llama", "Mistral", {}), ("stablelm", "StableLm", {}),
+    ("olmo", "Olmo", {}), ("gpt_neox", "GPTNeoX", dict(intermediate_size=128)),
     ("phi", "Phi", dict(intermediate_size=128)), ("gemma", "Gemma", {}), ("gemma2", "Gemma2", {}),
     ("gemma3", "Gemma3Text", {}), ("phi3", "Phi3", {}), ("qwen2", "Qwen2", {}), ("qwen3", "Qwen3", {}),
     ("qwen3_moe", "Qwen3Moe", EXPERTS), ("mixtral", "Mixtral", {}), ("olmo2", "Olmo2", {}), ("falcon", "Falcon", {}))]

@@ -48,6 +48,8 @@ def family(c):
         return "olmo2" if c.norm_qk_type == "olmo2" else "qwen3"
     if getattr(c, "attn_bias", False):
         return "qwen2"
+    if (c.norm_class_name if hasattr(c, "norm_class_name") else c._norm_class) == "LayerNorm":
+        return "olmo" if "OLMo" in c.name else "stablelm"
     return "phi3" if re.match("phi-[34]", c.name, re.I) else "llama"
 
 
