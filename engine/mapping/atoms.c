@@ -1,6 +1,7 @@
 /* Atoms: sums multiplied out, and the bijection test of a rule. */
 #include <string.h>
 
+#include "base/near.h"
 #include "mapping/check.h"
 
 #define MAX_ATOMS 4096
@@ -258,27 +259,41 @@ static bool side_atoms(check *ck, const map_rule *r, unsigned side, atom_list *o
     return good && (is_written_only(r, side) || check_atom_twice(ck, r, out));
 }
 
-static void leave_one_sided(check *ck, const map_rule *r, unsigned side,
-                            atom_list *list)
+/* Take the atoms of a part out of the list; false: it has none. */
+static bool take_part(atom_list *list, const char *label)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        if (!has_label(&list->at[i], label)) {
+            list->at[n++] = list->at[i];
+        }
+    }
+    const bool any = n < list->n;
+    list->n = n;
+    return any;
+}
+
+/* What a clause declares for one side needs no partner.  On a clause for the wrong side
+ * the part is taken from the other one: it is complained of once. */
+static void leave_one_sided(check *ck, const map_rule *r, unsigned side,
+                            atom_list all[2])
+{
+    atom_list *list = &all[side];
     for (size_t p = 0; p < r->one_sided.n; p++) {
         const map_one_sided *o = &r->one_sided.at[p];
         if (o->side != side) {
             continue;
         }
-        size_t n = 0;
-        for (size_t i = 0; i < list->n; i++) {
-            if (!has_label(&list->at[i], o->label)) {
-                list->at[n++] = list->at[i];
-            }
-        }
-        if (n == list->n && r->tensors[side].n > 0) {
+        if (!take_part(list, o->label) && r->tensors[side].n > 0) {
             diag *dg =
                 complain(ck, "label-missing", o->at, "rule `%s` has no part `%s` on %s",
                          r->name, o->label, side_shown(ck->m, side));
             diag_label(dg, r->tensors[side].at[0].dims->at, "its dims");
+            if (take_part(&all[1 - side], o->label)) {
+                diag_help(dg, "it stands on %s: write that side here",
+                          side_shown(ck->m, 1 - side));
+            }
         }
-        list->n = n;
     }
 }
 
@@ -304,6 +319,29 @@ static const char *extra_axes(check *ck, const map_rule *r, const atom *x,
         }
     }
     return b.n > 0 ? buf_str(&b) : NULL;
+}
+
+/* An axis that no line declares and the other side lacks may be a misspelled one. */
+static bool help_axis(check *ck, const map_rule *r, diag *dg, const atom *x,
+                      const atom *y)
+{
+    for (size_t i = 0; i < x->axes.n; i++) {
+        const uint32_t axis = x->axes.at[i];
+        if (atom_has_axis(y, axis) || (axis & ATOM_CAPTURE) != 0 ||
+            ck->m->axes.at[axis].declared) {
+            continue;
+        }
+        const char *name = ck->m->axes.at[axis].name;
+        for (size_t k = 0; k < y->axes.n; k++) {
+            const char *other = atom_axis_name(ck->m, r->captures.at, y->axes.at[k]);
+            if (near_name(name, &other, 1) != NULL) {
+                diag_help(dg, "no line declares the axis `%s`: did you mean `%s`?",
+                          name, other);
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static void complain_axes(check *ck, const map_rule *r, const atom *x, const atom *y)
@@ -333,17 +371,32 @@ static void complain_axes(check *ck, const map_rule *r, const atom *x, const ato
             return;
         }
     }
-    diag_help(dg,
-              "axes are equal by name, not by size: write the same ones on both sides");
+    if (x->tensor->dims->only_out != y->tensor->dims->only_out) {
+        diag_help(dg,
+                  "a bias has no dims I, and only one side says by an arrow which they "
+                  "are: write `[O <- I]` on both");
+        return;
+    }
+    if (!help_axis(ck, r, dg, x, y) && !help_axis(ck, r, dg, y, x)) {
+        diag_help(dg,
+                  "axes are equal by name, not by size: write the same ones on both "
+                  "sides");
+    }
 }
 
-static void complain_alone(check *ck, const map_rule *r, const atom *x, unsigned side)
+/* x stands on one side only; y, or NULL, on the other only, and has the same axes. */
+static void complain_alone(check *ck, const map_rule *r, const atom *x, unsigned side,
+                           const atom *y)
 {
     diag *dg =
         complain(ck, "atoms-differ", x->tensor->at, "%s of rule `%s` stands on %s only",
                  atom_labels_shown(ck->a, x), r->name, side_shown(ck->m, side));
     diag_note(dg, "its axes are %s", atom_axes_shown(ck->a, ck->m, r->captures.at, x));
-    if (x->labels.n > 0) {
+    if (x->labels.n > 0 && y != NULL && y->labels.n > 0) {
+        diag_label(dg, y->tensor->at, "%s has the same axes",
+                   atom_labels_shown(ck->a, y));
+        diag_help(dg, "if the two are one part, give them the same label");
+    } else if (x->labels.n > 0) {
         diag_help(
             dg, "write the part on %s too, or declare it: `only %s %s because \"...\"`",
             side_shown(ck->m, 1 - side), side_shown(ck->m, side), x->labels.at[0]);
@@ -364,6 +417,25 @@ static const atom *namesake(const atom *x, const atom_list *among,
     return NULL;
 }
 
+/* The atom of another name that stands on the other side only and has the axes of x:
+ * the one of them as far down the list as x, so that each is told of once. */
+static const atom *stranger(const atom *x, const atom_list *own, const atom_list *other)
+{
+    size_t nth = 0;
+    for (size_t i = 0; i < own->n && &own->at[i] != x; i++) {
+        nth += atom_same_axes(&own->at[i], x) &&
+               namesake(&own->at[i], other, own) == NULL && !is_in(&own->at[i], other);
+    }
+    for (size_t i = 0; i < other->n; i++) {
+        const atom *y = &other->at[i];
+        if (atom_same_axes(x, y) && !is_in(y, own) && namesake(y, own, other) == NULL &&
+            nth-- == 0) {
+            return y;
+        }
+    }
+    return NULL;
+}
+
 void atoms_check(check *ck, const map_rule *r)
 {
     atom_list side[2] = {{0}, {0}};
@@ -372,8 +444,8 @@ void atoms_check(check *ck, const map_rule *r)
     if (!left || !right) {
         return;
     }
-    leave_one_sided(ck, r, LEFT, &side[LEFT]);
-    leave_one_sided(ck, r, RIGHT, &side[RIGHT]);
+    leave_one_sided(ck, r, LEFT, side);
+    leave_one_sided(ck, r, RIGHT, side);
     for (unsigned s = LEFT; s <= RIGHT; s++) {
         for (size_t i = 0; i < side[s].n; i++) {
             const atom *x = &side[s].at[i];
@@ -382,7 +454,10 @@ void atoms_check(check *ck, const map_rule *r)
             }
             const atom *y = namesake(x, &side[1 - s], &side[s]);
             if (y == NULL) {
-                complain_alone(ck, r, x, s);
+                const atom *twin = stranger(x, &side[s], &side[1 - s]);
+                if (twin == NULL || s == LEFT || r->arrow != RULE_BOTH) {
+                    complain_alone(ck, r, x, s, twin);
+                }
             } else if (s == LEFT || r->arrow != RULE_BOTH) {
                 /* of a `<->` rule it is the same complaint from the right */
                 complain_axes(ck, r, s == LEFT ? x : y, s == LEFT ? y : x);

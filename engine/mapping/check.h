@@ -87,7 +87,8 @@ bool side_named(const mapping *m, const char *name, unsigned *side);
 bool side_resolve(check *ck, const char *name, where at, unsigned *side);
 /* What the reader calls a side: its layout, or the role in a merge file. */
 const char *side_shown(const mapping *m, unsigned side);
-void help_near(diag *dg, const char *name, const strmap *among);
+/* Help with the name that may be meant; false: none is near. */
+bool help_near(diag *dg, const char *name, const strmap *among);
 
 /* ---- reuse.c ----------------------------------------------------------------- */
 void reuse_take(check *ck, const item_list *more);

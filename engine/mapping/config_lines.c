@@ -65,12 +65,15 @@ static void check_spelled(check *ck, const spelled_item *s)
 
 static void check_equation(check *ck, const equation_item *e)
 {
+    const size_t before = n_errors(ck);
     const unsigned left = expr_check(ck, e->left, &plain);
     const unsigned right = expr_check(ck, e->right, &plain);
     check_when(ck, e->when);
-    if (left == 0 && right == 0) {
-        complain(ck, "no-field", e->left->at,
-                 "the equation names no field of a config");
+    if (left == 0 && right == 0 && n_errors(ck) == before) {
+        diag *dg = complain(ck, "no-field", e->left->at,
+                            "the equation names no field of a config");
+        diag_help(dg, "fields are written `%s.NAME` or `%s.NAME`",
+                  side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
     }
 }
 
@@ -118,9 +121,13 @@ static void check_row(check *ck, const table_item *t, const table_row *row,
     /* nothing at all on a side means: nothing on that side is matched or written */
     if ((row->left.n != n_left && row->left.n > 0) ||
         (row->right.n != n_right && row->right.n > 0)) {
-        complain(ck, "row-width", row->at,
-                 "the row has %zu and %zu patterns, the table %u and %u columns",
-                 row->left.n, row->right.n, n_left, n_right);
+        diag *dg =
+            complain(ck, "row-width", row->at,
+                     "the row has %zu and %zu patterns, the table %u and %u columns",
+                     row->left.n, row->right.n, n_left, n_right);
+        diag_help(dg,
+                  "a pattern for each column on both sides of the arrow; `_` is any "
+                  "value");
     }
 }
 

@@ -11,7 +11,11 @@ static bool new_name(check *ck, const char *name, where at)
     if (strmap_get(ck->names, name, &i)) {
         diag *dg = complain(ck, "name-twice", at, "`%s` is declared twice", name);
         diag_label(dg, ck->name_at.at[i], "first here");
-        diag_help(dg, "to replace what a used file declares, name it after `without`");
+        diag_help(
+            dg, "%s",
+            at.src == ck->name_at.at[i].src
+                ? "rename one, or join the two lines"
+                : "to replace what a used file declares, name it after `without`");
         return false;
     }
     if (side_named(ck->m, name, &(unsigned){0})) {

@@ -117,6 +117,7 @@ const map_dims *dims_resolve(check *ck, rule_scope *scope, const dims *d, bool o
     if (only_out && d->arrow != ARROW_NONE) {
         const dim_list *out = d->arrow == ARROW_OUT_IN ? &d->left : &d->right;
         md->n_left = (uint32_t)out->n;
+        md->only_out = true;
         resolve_list(ck, scope, out, md);
         return md;
     }

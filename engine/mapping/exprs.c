@@ -165,7 +165,18 @@ static void complain_name(check *ck, const expr *e, const name_scope *scope,
     if (!dotted) {
         diag *dg = complain(ck, "unknown-name", e->at,
                             "`%s` is no axis, value or capture here", e->s);
-        help_near(dg, e->s, known);
+        strmap_set(known, "true", 1);
+        strmap_set(known, "false", 1);
+        strmap_set(known, "null", 1);
+        if (!help_near(dg, e->s, known)) {
+            diag_help(
+                dg,
+                scope->guard
+                    ? "declare `value %s = %s.EXPR = %s.EXPR`"
+                    : "text stands in quotes, \"%s\"; fields are written `%s.NAME` "
+                      "or `%s.NAME`",
+                e->s, side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
+        }
         return;
     }
     const size_t n = strcspn(e->s, ".");

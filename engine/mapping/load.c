@@ -137,7 +137,18 @@ const ast_file *find_file(check *ck, const source *beside, const char *name, whe
     file = embedded_by_header(ck->cx, name);
     if (file == NULL) {
         diag *dg = complain(ck, "no-such-file", at, "there is no rule file `%s`", name);
-        diag_help(dg, "it is looked for in `%s`, then among the embedded ones", dir);
+        strmap *known = strmap_new(ck->a);
+        const size_t n = strlen(name), n_end = strlen(".rules");
+        const bool whole = n > n_end && strcmp(name + n - n_end, ".rules") == 0;
+        for (size_t i = 0; i < n_embedded_rules; i++) {
+            const char *file_name = embedded_rules[i].name;
+            const size_t keep = strlen(file_name) - (whole ? 0 : n_end);
+            if (is_rules(&embedded_rules[i])) {
+                strmap_set(known, arena_strndup(ck->a, file_name, keep), i);
+            }
+        }
+        diag_note(dg, "it is looked for in `%s`, then among the embedded ones", dir);
+        help_near(dg, name, known);
     }
     return file;
 }

@@ -124,7 +124,8 @@ typedef struct map_dims {
     arrow_kind arrow;
     VEC(const map_dim *) all; /* stored order: batch, left, right */
     uint32_t n_batch, n_left;
-    bool any; /* `[...]`: whatever dims the tensor has */
+    bool any;      /* `[...]`: whatever dims the tensor has */
+    bool only_out; /* of a bias: the line's dims I are left out */
 } map_dims;
 
 typedef struct map_tensor {

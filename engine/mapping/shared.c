@@ -56,7 +56,7 @@ bool side_resolve(check *ck, const char *name, where at, unsigned *side)
     return false;
 }
 
-void help_near(diag *dg, const char *name, const strmap *among)
+bool help_near(diag *dg, const char *name, const strmap *among)
 {
     const char *best = NULL;
     for (size_t i = 0; i < strmap_count(among); i++) {
@@ -69,6 +69,7 @@ void help_near(diag *dg, const char *name, const strmap *among)
     if (best != NULL) {
         diag_help(dg, "did you mean `%s`?", best);
     }
+    return best != NULL;
 }
 
 bool mapping_side(const mapping *m, const char *layout, unsigned *side)

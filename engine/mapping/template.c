@@ -127,6 +127,13 @@ static void capture_range(check *ck, map_capture *c, const segment *s)
         if (c->hi != NULL) {
             expr_check(ck, c->hi, &names);
         }
+        double lo, hi;
+        if (c->lo != NULL && c->hi != NULL && expr_constant(c->lo, &lo) &&
+            expr_constant(c->hi, &hi) && lo >= hi) {
+            diag *dg = complain(ck, "range-empty", s->at,
+                                "the range of `{%s}` is empty", c->name);
+            diag_help(dg, "`a..b` begins with a and ends before b");
+        }
     } else if (!expr_same(c->lo, s->lo) || !expr_same(c->hi, s->hi)) {
         diag *dg = complain(ck, "range-differs", s->at,
                             "`{%s}` has two ranges within one rule", c->name);
