@@ -79,16 +79,11 @@ static int range_of(lister *l, const subject *s, uint32_t capture, range *r)
 
 static bool guards_hold(lister *l, const subject *s, const binding *b)
 {
-    for (size_t i = 0; i < s->n_guards; i++) {
-        const int holds = values_holds(l->cx, l->v, s->guards[i], b);
-        if (holds < 0) {
-            l->status = RT_MISMATCH;
-        }
-        if (holds != 1) {
-            return false;
-        }
+    const int holds = values_all_hold(l->cx, l->v, s->guards, s->n_guards, b);
+    if (holds < 0) {
+        l->status = RT_MISMATCH;
     }
-    return true;
+    return holds == 1;
 }
 
 static void parts_of(lister *l, const map_dim *d, const binding *b, bool *part_on)

@@ -167,11 +167,8 @@ static bool find_rule(context *cx, const job_step *st, unsigned side, const char
                 continue;
             }
             const binding b = {rule->captures.at, numbers, words, rule->captures.n};
-            bool holds = true;
-            for (size_t g = 0; holds && g < rule->guards.n; g++) {
-                holds = values_holds(&quiet, st->v, rule->guards.at[g], &b) == 1;
-            }
-            if (holds) {
+            if (values_all_hold(&quiet, st->v, rule->guards.at, rule->guards.n, &b) ==
+                1) {
                 *out = (found_rule){rule, at, numbers, words};
                 return true;
             }

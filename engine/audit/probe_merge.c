@@ -320,10 +320,8 @@ static bool prepare(trial *t)
     t->target = stored_target(a, u);
     t->name[0] = name_fill(a, t->v->m, u->each != NULL ? u->each : &u->target.name,
                            t->v->choice, numbers, words);
-    for (size_t i = 0; i < u->guards.n; i++) {
-        if (values_holds(&t->cx, t->v, u->guards.at[i], &b) != 1) {
-            return false;
-        }
+    if (values_all_hold(&t->cx, t->v, u->guards.at, u->guards.n, &b) != 1) {
+        return false;
     }
     for (size_t i = 0; i < u->locals.n; i++) {
         const value *is = values_eval(&t->cx, t->v, u->locals.at[i].size, &b, NULL);

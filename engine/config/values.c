@@ -375,3 +375,13 @@ int values_holds(context *cx, const values *v, const expr *e, const binding *b)
     }
     return holds;
 }
+
+int values_all_hold(context *cx, const values *v, const expr *const *guards, size_t n,
+                    const binding *b)
+{
+    int holds = 1;
+    for (size_t i = 0; i < n && holds == 1; i++) {
+        holds = values_holds(cx, v, guards[i], b);
+    }
+    return holds;
+}

@@ -71,6 +71,9 @@ const value *values_eval(context *cx, const values *v, const expr *e, const bind
 /* A guard: 1 holds, 0 does not, -1 cannot be decided (reported, slug
  * "undecided-guard"). */
 int values_holds(context *cx, const values *v, const expr *e, const binding *b);
+/* The same for n guards: the first that does not hold decides. */
+int values_all_hold(context *cx, const values *v, const expr *const *guards, size_t n,
+                    const binding *b);
 
 /* A field of a side's record by path, through `spelled` and `field` defaults. */
 const value *values_field(context *cx, const values *v, unsigned side,

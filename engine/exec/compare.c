@@ -134,31 +134,11 @@ rt_status exec_equal(context *cx, const plan_source *x, const plan_source *y,
     return status;
 }
 
-rt_status exec_survey_source(context *cx, const plan_source *x, exec_survey *out)
-{
-    enum { BLOCK = 8192 };
-    reader r;
-    unsigned char *room = malloc(2 * CHUNK_BYTES);
-    *out = (exec_survey){0};
-    if (room == NULL) {
-        return no_memory(cx);
-    }
-    reader_init(&r, x, room);
-    const int64_t n = piece_elems(&r.whole);
-    int errnum = 0;
-    for (int64_t lo = 0; lo < n && errnum == 0; lo += BLOCK) {
-        const int64_t hi = n - lo < BLOCK ? n : lo + BLOCK;
-        errnum = read_range(&r, lo, hi);
-        if (errnum == 0) {
-            out->n_nonfinite += n_not_finite(r.chunk, x->t->dt, (size_t)(hi - lo));
-            out->n_nonzero += n_not_zero(r.chunk, x->t->dt, (size_t)(hi - lo));
-        }
-    }
-    free(room);
-    return errnum == 0 ? RT_OK : cannot_read(cx, x, errnum);
-}
-
-rt_status exec_read_numbers(context *cx, const plan_source *x, double *out)
+/* Hand all elements of a source, in their order, to `take` by chunks of n at lo. */
+static rt_status read_chunks(context *cx, const plan_source *x,
+                             void (*take)(void *to, const void *elems, int64_t lo,
+                                          size_t n, dtype dt),
+                             void *to)
 {
     reader r;
     unsigned char *room = malloc(2 * CHUNK_BYTES);
@@ -173,11 +153,35 @@ rt_status exec_read_numbers(context *cx, const plan_source *x, double *out)
         const int64_t hi = n - lo < most ? n : lo + most;
         errnum = read_range(&r, lo, hi);
         if (errnum == 0) {
-            cast_to_f64(out + lo, r.chunk, x->t->dt, (size_t)(hi - lo));
+            take(to, r.chunk, lo, (size_t)(hi - lo), x->t->dt);
         }
     }
     free(room);
     return errnum == 0 ? RT_OK : cannot_read(cx, x, errnum);
+}
+
+static void count_chunk(void *to, const void *elems, int64_t lo, size_t n, dtype dt)
+{
+    exec_survey *found = to;
+    (void)lo;
+    found->n_nonfinite += n_not_finite(elems, dt, n);
+    found->n_nonzero += n_not_zero(elems, dt, n);
+}
+
+rt_status exec_survey_source(context *cx, const plan_source *x, exec_survey *out)
+{
+    *out = (exec_survey){0};
+    return read_chunks(cx, x, count_chunk, out);
+}
+
+static void widen_chunk(void *to, const void *elems, int64_t lo, size_t n, dtype dt)
+{
+    cast_to_f64((double *)to + lo, elems, dt, n);
+}
+
+rt_status exec_read_numbers(context *cx, const plan_source *x, double *out)
+{
+    return read_chunks(cx, x, widen_chunk, out);
 }
 
 /* ---- pieces --------------------------------------------------------------------- */

@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-/* A number is not finite when all bits of its exponent are set, and zero when none but
- * the sign is.  Blocks of a fixed length: the compiler makes vectors of the inner loop,
- * and a block's count fits into an element. */
+/* A number is not finite when all bits of its exponent are set (of e4m3fn all but the
+ * sign's: it has no infinity), and zero when none but the sign is.  Blocks of a fixed
+ * length: the compiler makes vectors of the inner loop, and a block's count fits into
+ * an element. */
 #define BLOCK 64u
 #define COUNTERS(name, type)                                                           \
     static uint64_t name(const void *elems, size_t n, type mask, bool all)             \
@@ -25,6 +26,7 @@
         }                                                                              \
         return total;                                                                  \
     }
+COUNTERS(count_8, uint8_t)
 COUNTERS(count_16, uint16_t)
 COUNTERS(count_32, uint32_t)
 COUNTERS(count_64, uint64_t)
@@ -37,6 +39,9 @@ uint64_t n_not_finite(const void *elems, dtype dt, size_t n)
     if (dt == DT_F32) {
         return count_32(elems, n, 0x7f800000u, true);
     }
+    if (dt == DT_F8_E4M3 || dt == DT_F8_E5M2) {
+        return count_8(elems, n, dt == DT_F8_E4M3 ? 0x7fu : 0x7cu, true);
+    }
     return dt == DT_F64 ? count_64(elems, n, 0x7ff0000000000000u, true) : 0;
 }
 
@@ -47,6 +52,9 @@ uint64_t n_not_zero(const void *elems, dtype dt, size_t n)
     }
     if (dt == DT_F32) {
         return n - count_32(elems, n, 0x7fffffffu, false);
+    }
+    if (dt == DT_F8_E4M3 || dt == DT_F8_E5M2) {
+        return n - count_8(elems, n, 0x7fu, false);
     }
     return dt == DT_F64 ? n - count_64(elems, n, 0x7fffffffffffffffu, false) : n;
 }

@@ -59,8 +59,6 @@ typedef struct check {
     diags *muted; /* where repetitions go */
 } check;
 
-#define MAX_CAPTURES 32 /* of one rule */
-
 /* What the names in a rule, drop or update mean. */
 typedef struct rule_scope {
     capture_list captures;

@@ -94,6 +94,8 @@ typedef struct map_name {
     VEC(name_seg) segs;
 } map_name;
 
+#define MAX_CAPTURES 32 /* of one rule */
+
 typedef struct map_capture {
     const char *name;
     uint32_t axis; /* prime axis of that name, or NO_AXIS */

@@ -69,13 +69,7 @@ static int guards_hold(claimer *c, const expr *const *guards, size_t n,
 {
     const binding b = {
         .captures = caps, .numbers = numbers, .words = words, .n = n_caps};
-    for (size_t g = 0; g < n; g++) {
-        const int holds = values_holds(c->cx, c->v, guards[g], &b);
-        if (holds != 1) {
-            return holds;
-        }
-    }
-    return 1;
+    return values_all_hold(c->cx, c->v, guards, n, &b);
 }
 
 /* ---- instances ----------------------------------------------------------------- */

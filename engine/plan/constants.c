@@ -9,12 +9,7 @@ static bool guards_hold(const applier *ap, const map_make *mk, const int64_t *nu
 {
     const binding b = {
         .captures = mk->captures.at, .numbers = numbers, .n = mk->captures.n};
-    for (size_t g = 0; g < mk->guards.n; g++) {
-        if (values_holds(ap->cx, ap->v, mk->guards.at[g], &b) != 1) {
-            return false;
-        }
-    }
-    return true;
+    return values_all_hold(ap->cx, ap->v, mk->guards.at, mk->guards.n, &b) == 1;
 }
 
 static void make_one(applier *ap, const map_make *mk, const placed *at,

@@ -72,7 +72,7 @@ stage *read_spellings(merger *g, const stage *adapter)
         const size_t kept = renames[i] < renames[first] ? i : first;
         const size_t other = kept == i ? first : i;
         strmap_set(out->by_name, t.name, kept);
-        g->used[other] = SIZE_MAX;
+        g->used[other] = true;
         add_twin(g, &adapter->tensors.at[kept], &adapter->tensors.at[other],
                  by != NULL ? by->at : NOWHERE);
     }

@@ -1,8 +1,5 @@
 /* plan/stage_merge.c -- which updates of a merge file meet which base tensors; see
  * merge.h. */
-#include <string.h>
-
-#include "base/near.h"
 #include "grammar/parse.h"
 #include "mapping/names.h"
 #include "plan/update.h"
@@ -102,12 +99,7 @@ static size_t look_up_all(merger *g, attempt *x)
 static bool guards_hold(merger *g, const attempt *x)
 {
     const binding b = binding_of(x);
-    for (size_t i = 0; i < x->u->guards.n; i++) {
-        if (values_holds(g->cx, g->v, x->u->guards.at[i], &b) != 1) {
-            return false;
-        }
-    }
-    return true;
+    return values_all_hold(g->cx, g->v, x->u->guards.at, x->u->guards.n, &b) == 1;
 }
 
 /* ---- how a map is stored ------------------------------------------------------- */
@@ -166,12 +158,10 @@ static bool runs_over(merger *g, const map_update *u, size_t at, arrow_kind *sto
 static bool is_excepted(merger *g, const map_update *u, const char *name)
 {
     for (size_t i = 0; i < u->except.n; i++) {
-        const map_name *n = u->except.at[i];
-        map_capture caps[16] = {{0}};
-        int64_t numbers[16];
-        const char *words[16];
-        if (name_match(g->cx->arena, g->m, n, g->v->choice, caps, name, numbers,
-                       words)) {
+        int64_t numbers[MAX_CAPTURES];
+        const char *words[MAX_CAPTURES];
+        if (name_match(g->cx->arena, g->m, u->except.at[i], g->v->choice, NULL, name,
+                       numbers, words)) {
             return true;
         }
     }
@@ -182,7 +172,7 @@ static void mark_used(merger *g, const attempt *x)
 {
     for (size_t i = 0; i < x->n_tensors; i++) {
         if (x->factor_at[i] != SIZE_MAX) {
-            g->used[x->factor_at[i]] = 1;
+            g->used[x->factor_at[i]] = true;
         }
     }
 }
@@ -313,7 +303,7 @@ static void report_two_ways(merger *g, const attempt *x, const attempt *y)
 static bool is_used(const merger *g, const attempt *x)
 {
     for (size_t i = 0; i < x->n_tensors; i++) {
-        if (x->factor_at[i] != SIZE_MAX && g->used[x->factor_at[i]] != 0) {
+        if (x->factor_at[i] != SIZE_MAX && g->used[x->factor_at[i]]) {
             return true;
         }
     }
@@ -398,60 +388,6 @@ static void report_rest(merger *g, const attempt_list *misfits,
     }
 }
 
-/* ---- the adapter's account ----------------------------------------------------- */
-
-static bool is_dropped(merger *g, const plan_tensor *t)
-{
-    for (size_t d = 0; d < g->m->drops.n; d++) {
-        const map_drop *drop = &g->m->drops.at[d];
-        int64_t *numbers = NEW_N(g->cx->arena, int64_t, drop->captures.n + 1);
-        const char **words = NEW_N(g->cx->arena, const char *, drop->captures.n + 1);
-        if (drop->side == RIGHT &&
-            name_match(g->cx->arena, g->m, &drop->name, g->v->choice, drop->captures.at,
-                       t->name, numbers, words)) {
-            vec_push(
-                g->cx->arena, &g->acc->drops,
-                ((account_drop){t->name, drop->because, drop->keep, drop->at, LOSSY}));
-            return true;
-        }
-    }
-    return false;
-}
-
-static void account_adapter(merger *g)
-{
-    for (size_t i = 0; i < g->adapter->tensors.n; i++) {
-        if (g->used[i] == 0 && !is_dropped(g, &g->adapter->tensors.at[i])) {
-            vec_push(g->cx->arena, &g->acc->unused, g->adapter->tensors.at[i].name);
-        }
-    }
-}
-
-static void report_unused(merger *g)
-{
-    folded *f;
-    const size_t n = fold_names(g->cx->arena, g->acc->unused.at, g->acc->unused.n, &f);
-    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-unused", NOWHERE,
-                           "%zu tensor%s of the adapter %s taken by no rule of '%s'",
-                           g->acc->unused.n, g->acc->unused.n == 1 ? "" : "s",
-                           g->acc->unused.n == 1 ? "is" : "are", g->m->name);
-    for (size_t i = 0; i < n && i < 20; i++) {
-        diag_note(dg, "%s", f[i].text);
-    }
-    const char **known = NEW_N(g->cx->arena, const char *, g->base->tensors.n + 1);
-    for (size_t i = 0; i < g->base->tensors.n; i++) {
-        known[i] = g->base->tensors.at[i].name;
-    }
-    const char *near = near_name(g->acc->unused.at[0], known, g->base->tensors.n);
-    if (near != NULL) {
-        diag_note(dg, "the nearest tensor of the base is %s", near);
-    }
-    diag_help(
-        dg, "merging without them would not be the model that was trained; is this the "
-            "adapter's base?");
-    g->worst = RT_MISMATCH;
-}
-
 /* ---- the whole ----------------------------------------------------------------- */
 
 static stage *copy_stage(context *cx, const stage *from)
@@ -480,7 +416,7 @@ rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adap
                 .weight = weight,
                 .acc = acc};
     attempt_list misfits = {0}, halves = {0};
-    g.used = NEW_N(cx->arena, size_t, adapter->tensors.n + 1);
+    g.used = NEW_N(cx->arena, bool, adapter->tensors.n + 1);
     g.adapter = read_spellings(&g, adapter);
     g.out = copy_stage(cx, base);
     bind_merge_choices(&g);
@@ -491,9 +427,7 @@ rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adap
     }
     report_rest(&g, &misfits, &halves);
     account_adapter(&g);
-    if (acc->unused.n > 0) {
-        report_unused(&g);
-    } else if (acc->lines.n == 0 && g.worst == RT_OK) {
+    if (acc->unused.n == 0 && acc->lines.n == 0 && g.worst == RT_OK) {
         diag_report(cx->diags, SEV_ERROR, "adapter-empty", NOWHERE,
                     "the adapter has no tensor that rule file '%s' knows", v->m->name);
         g.worst = RT_MISMATCH;

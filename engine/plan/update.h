@@ -26,7 +26,7 @@ typedef struct merger {
     values *v;
     stage *out;
     merge_account *acc;
-    size_t *used;       /* by adapter tensor: number of its update + 1, or 0 */
+    bool *used;         /* by adapter tensor: taken by an update, or by a complaint */
     unsigned char *map; /* by tensor of `out`: its arrow + 1, or 0: not asked yet */
     VEC(tied_pair) ties;
     double weight; /* of the whole adapter */
@@ -79,6 +79,10 @@ bool settle_target(merger *g, attempt *x);
 bool cuts_join(const cut *target, const cut *x, const cut *y);
 /* Stride of an axis, or 0 and false. */
 bool cut_stride(const cut *c, uint32_t axis, int64_t *stride);
+
+/* ---- merge_account.c ------------------------------------------------------------- */
+/* What no update took: dropped by a rule, or reported. */
+void account_adapter(merger *g);
 
 /* ---- several.c: other adapters of the same sum ----------------------------------- */
 /* May the update replace the tensor, or give it norms?  false: reported. */

@@ -92,18 +92,23 @@ PARTS = {
 }
 
 
+def same_in_litgpt(adapted, base, tmp_path):
+    """litgpt loads the adapter that was written to out, strictly, and computes what PEFT's model does."""
+    flags = {k: v for k, v in yaml.safe_load((tmp_path / "out" / "hyperparameters.yaml").read_text()).items() if k.startswith("lora_")}
+    lit = convert(base, tmp_path / "lit", "lit", "--dtype", "float32")
+    config = lora.Config.from_file(lit / "model_config.yaml", **flags)
+    factors = torch.load(tmp_path / "out" / "lit_model.pth.lora", weights_only=True)
+    want = logits(adapted)
+    assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_lit_has_all_layers_or_none(part, models, tmp_path):
     """litgpt's flags speak for all layers and the whole MLP, and its strict load insists."""
     adapted = train(models("llama-gqa"), tmp_path / "a", **PARTS[part])
     said = run("adapter", "--no-sync", "--to", "lit", "--base", models("llama-gqa"), tmp_path / "a", tmp_path / "out")
     assert ("of zeros" in said.stderr) == (part != "unlike-layers")  # there only parts of one pair are zeros
-    flags = {k: v for k, v in yaml.safe_load((tmp_path / "out" / "hyperparameters.yaml").read_text()).items() if k.startswith("lora_")}
-    lit = convert(models("llama-gqa"), tmp_path / "lit", "lit", "--dtype", "float32")
-    config = lora.Config.from_file(lit / "model_config.yaml", **flags)
-    factors = torch.load(tmp_path / "out" / "lit_model.pth.lora", weights_only=True)
-    want = logits(adapted)
-    assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
+    same_in_litgpt(adapted, models("llama-gqa"), tmp_path)
     # what is made changes nothing, and the merge is the one of what was there
     one = hf_state(merge(models("llama-gqa"), tmp_path / "a", tmp_path / "m1"))
     two = hf_state(merge(models("llama-gqa"), tmp_path / "out", tmp_path / "m2"))
@@ -114,12 +119,7 @@ def test_lit_has_all_layers_or_none(part, models, tmp_path):
 def test_lit_experts_are_filled(models, tmp_path):
     adapted = train(models("mixtral"), tmp_path / "a", target_modules=r".*experts\.1\.w2")
     run("adapter", "--no-sync", "--to", "lit", "--base", models("mixtral"), tmp_path / "a", tmp_path / "out")
-    flags = {k: v for k, v in yaml.safe_load((tmp_path / "out" / "hyperparameters.yaml").read_text()).items() if k.startswith("lora_")}
-    lit = convert(models("mixtral"), tmp_path / "lit", "lit", "--dtype", "float32")
-    config = lora.Config.from_file(lit / "model_config.yaml", **flags)
-    factors = torch.load(tmp_path / "out" / "lit_model.pth.lora", weights_only=True)
-    want = logits(adapted)
-    assert (lit_logits(config, lit, factors) - want).abs().max() <= 1e-4 * max(1.0, float(want.abs().max()))
+    same_in_litgpt(adapted, models("mixtral"), tmp_path)
 
 
 @pytest.mark.parametrize("to", ["mlx", "torchtune"])

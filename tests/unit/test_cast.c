@@ -207,6 +207,14 @@ static void test_finite(void)
         CHECK_INT((int)n_not_zero(b, DT_BF16, n), (int)(n - zero));
         CHECK_INT((int)n_not_zero(d, DT_F64, n), (int)(n - zero));
     }
+    for (unsigned code = 0; code < 256; code++) {
+        const uint8_t c = (uint8_t)code;
+        const float x = f32_of_e4m3(c), y = f32_of_e5m2(c);
+        CHECK_INT((int)n_not_finite(&c, DT_F8_E4M3, 1), isfinite(x) ? 0 : 1);
+        CHECK_INT((int)n_not_finite(&c, DT_F8_E5M2, 1), isfinite(y) ? 0 : 1);
+        CHECK_INT((int)n_not_zero(&c, DT_F8_E4M3, 1), x == 0.0f ? 0 : 1);
+        CHECK_INT((int)n_not_zero(&c, DT_F8_E5M2, 1), y == 0.0f ? 0 : 1);
+    }
     const uint16_t halves[] = {0x7c00, 0x7bff, 0xfe01, 0x8000, 0x0001};
     CHECK_INT((int)n_not_finite(halves, DT_F16, 5), 2);
     CHECK_INT((int)n_not_zero(halves, DT_F16, 5), 4);

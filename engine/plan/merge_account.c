@@ -1,0 +1,60 @@
+/* plan/merge_account.c -- every tensor of the adapter is in an update, dropped with a
+ * reason, or an error. */
+#include "base/near.h"
+#include "mapping/names.h"
+#include "plan/update.h"
+
+static bool is_dropped(merger *g, const plan_tensor *t)
+{
+    for (size_t d = 0; d < g->m->drops.n; d++) {
+        const map_drop *drop = &g->m->drops.at[d];
+        int64_t *numbers = NEW_N(g->cx->arena, int64_t, drop->captures.n + 1);
+        const char **words = NEW_N(g->cx->arena, const char *, drop->captures.n + 1);
+        if (drop->side == RIGHT &&
+            name_match(g->cx->arena, g->m, &drop->name, g->v->choice, drop->captures.at,
+                       t->name, numbers, words)) {
+            vec_push(
+                g->cx->arena, &g->acc->drops,
+                ((account_drop){t->name, drop->because, drop->keep, drop->at, LOSSY}));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void report_unused(merger *g)
+{
+    folded *f;
+    const size_t n = fold_names(g->cx->arena, g->acc->unused.at, g->acc->unused.n, &f);
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-unused", NOWHERE,
+                           "%zu tensor%s of the adapter %s taken by no rule of '%s'",
+                           g->acc->unused.n, g->acc->unused.n == 1 ? "" : "s",
+                           g->acc->unused.n == 1 ? "is" : "are", g->m->name);
+    for (size_t i = 0; i < n && i < 20; i++) {
+        diag_note(dg, "%s", f[i].text);
+    }
+    const char **known = NEW_N(g->cx->arena, const char *, g->base->tensors.n + 1);
+    for (size_t i = 0; i < g->base->tensors.n; i++) {
+        known[i] = g->base->tensors.at[i].name;
+    }
+    const char *near = near_name(g->acc->unused.at[0], known, g->base->tensors.n);
+    if (near != NULL) {
+        diag_note(dg, "the nearest tensor of the base is %s", near);
+    }
+    diag_help(
+        dg, "merging without them would not be the model that was trained; is this the "
+            "adapter's base?");
+    g->worst = RT_MISMATCH;
+}
+
+void account_adapter(merger *g)
+{
+    for (size_t i = 0; i < g->adapter->tensors.n; i++) {
+        if (!g->used[i] && !is_dropped(g, &g->adapter->tensors.at[i])) {
+            vec_push(g->cx->arena, &g->acc->unused, g->adapter->tensors.at[i].name);
+        }
+    }
+    if (g->acc->unused.n > 0) {
+        report_unused(g);
+    }
+}
