@@ -53,12 +53,14 @@ void merge_text(buf *out, const job *j, const exec_stats *stats)
         }
         buf_add(out, "\n");
     }
+    const char *most = NULL; /* the first; what is replaced has no scale */
     for (size_t i = 0; i < j->merged.n; i++) {
         const char *from = j->merged.at[i].scale_from;
-        if (from != NULL && (i == 0 || strcmp(from, j->merged.at[0].scale_from) != 0)) {
+        if (from != NULL && (most == NULL || strcmp(from, most) != 0)) {
             buf_printf(out, "scale of %s%s: %s\n", j->merged.at[i].target,
-                       i == 0 ? " and others" : "", from);
+                       most == NULL ? " and others" : "", from);
         }
+        most = most != NULL ? most : from;
     }
 }
 

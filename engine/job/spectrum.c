@@ -30,7 +30,9 @@ static void add_rows(arena *a, matrix *m, const double *numbers, const piece *bo
         n *= stride[i] != 0 ? (size_t)box->size[i] : 1;
     }
     double *all = NEW_N(a, double, (m->n_rows + t->rank) * n);
-    memcpy(all, m->at, m->n_rows * n * sizeof *all);
+    if (m->n_rows > 0) { /* else m->at is NULL, which memcpy may not be given */
+        memcpy(all, m->at, m->n_rows * n * sizeof *all);
+    }
     for (size_t k = 0; k < t->rank; k++) {
         for (size_t j = 0; j < n; j++) {
             int64_t place = (is_b ? t->b_offset : t->a_offset) + (int64_t)k * k_stride;

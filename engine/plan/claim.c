@@ -247,6 +247,24 @@ static instance instance_new(claimer *c, const map_rule *rule)
                       .words = NEW_N(c->cx->arena, const char *, n)};
 }
 
+/* What tells instances of a rule apart: the captures that no dial of `own` runs over.
+ */
+static const char *instance_key(claimer *c, const instance *x, const odometer *own)
+{
+    buf key = {.arena = c->cx->arena};
+    for (uint32_t k = 0; k < x->rule->captures.n; k++) {
+        bool is_own = false;
+        for (size_t o = 0; o < own->n; o++) {
+            is_own = is_own || own->dial[o].capture == k;
+        }
+        if (!is_own) {
+            buf_printf(&key, "%lld|%s|", (long long)x->numbers[k],
+                       x->words[k] != NULL ? x->words[k] : "");
+        }
+    }
+    return buf_str(&key);
+}
+
 /* Instances of a rule with captures that no size bounds: those that the names show. */
 static rt_status claim_by_names(claimer *c, const map_rule *rule, const odometer *own,
                                 rule_tally *tally)
@@ -261,18 +279,7 @@ static rt_status claim_by_names(claimer *c, const map_rule *rule, const odometer
                             x.numbers, x.words)) {
                 continue;
             }
-            buf key = {.arena = c->cx->arena};
-            for (uint32_t k = 0; k < rule->captures.n; k++) {
-                bool is_own = false;
-                for (size_t o = 0; o < own->n; o++) {
-                    is_own = is_own || own->dial[o].capture == k;
-                }
-                if (!is_own) {
-                    buf_printf(&key, "%lld|%s|", (long long)x.numbers[k],
-                               x.words[k] != NULL ? x.words[k] : "");
-                }
-            }
-            if (!strmap_add(seen, buf_str(&key), 1)) {
+            if (!strmap_add(seen, instance_key(c, &x, own), 1)) {
                 continue;
             }
             const int holds =

@@ -137,6 +137,8 @@ def test_modules_to_save(models, tmp_path):
     adapted = train(models("llama-mha"), tmp_path / "a", target_modules=["q_proj"], modules_to_save=["lm_head", "norm"])
     merged = judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted)
     judge_weights(merged, adapted)
+    table = run("merge", "--no-sync", "--report", models("llama-mha"), tmp_path / "a", tmp_path / "table").stdout
+    assert "scale of model.layers.0.self_attn.q_proj.weight and others" in table  # what is replaced has none
 
 
 @pytest.mark.parametrize("name", ["llama-mha", "llama-tied"])
