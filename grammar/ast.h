@@ -195,6 +195,11 @@ typedef struct one_sided {
 } one_sided;
 typedef VEC(one_sided) one_sided_list;
 
+typedef struct cast_clause { /* cast SIDE DTYPE */
+    where at;
+    const char *side, *dtype;
+} cast_clause;
+
 typedef struct rule_item { /* qkv?: A <-> B when E ... */
     const char *name;
     bool optional;
@@ -206,6 +211,7 @@ typedef struct rule_item { /* qkv?: A <-> B when E ... */
     const char *op_side;
     const expr *op;
     const char *op_dtype;
+    VEC(cast_clause) casts;
     one_sided_list parts;
 } rule_item;
 

@@ -90,6 +90,8 @@ rule_item *ast_clause_when(parse_state *ps, where at, rule_item *r, const expr *
 rule_item *ast_clause_because(parse_state *ps, where at, rule_item *r, const char *why);
 rule_item *ast_clause_with(parse_state *ps, where at, rule_item *r, const char *side,
                            const expr *op, const char *dtype);
+rule_item *ast_clause_cast(parse_state *ps, where at, rule_item *r, const char *side,
+                           const char *dtype);
 rule_item *ast_clause_part(parse_state *ps, where at, rule_item *r, part_kind kind,
                            const char *side, const char *label, bool keep,
                            const char *why);

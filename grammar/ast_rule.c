@@ -91,6 +91,19 @@ rule_item *ast_clause_with(parse_state *ps, where at, rule_item *r, const char *
     return r;
 }
 
+rule_item *ast_clause_cast(parse_state *ps, where at, rule_item *r, const char *side,
+                           const char *dtype)
+{
+    for (size_t i = 0; i < r->casts.n; i++) {
+        if (strcmp(r->casts.at[i].side, side) == 0) {
+            diag *dg = ast_error(ps, at, "%s has a `cast` already", side);
+            diag_label(dg, r->casts.at[i].at, "here");
+        }
+    }
+    vec_push(ps->arena, &r->casts, ((cast_clause){at, side, dtype}));
+    return r;
+}
+
 static rule_item *add_part(parse_state *ps, rule_item *r, one_sided part)
 {
     for (size_t i = 0; i < r->parts.n; i++) {

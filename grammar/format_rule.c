@@ -137,6 +137,11 @@ static void put_clauses(lines *l, const rule_columns *c, const rule_item *r, whe
         }
         put_clause(l, c, r->op->at, buf_str(&b));
     }
+    for (size_t i = 0; i < r->casts.n; i++) {
+        const cast_clause *k = &r->casts.at[i];
+        put_clause(l, c, k->at,
+                   arena_printf(l->arena, "cast %s %s", k->side, k->dtype));
+    }
     for (size_t i = 0; i < r->parts.n; i++) {
         put_part(l, c, &r->parts.at[i]);
     }
@@ -175,7 +180,7 @@ static void put_flat(lines *l, const item *it, const rule_columns *c)
     buf why = {.arena = l->arena};
     print_because(&why, r->because);
     const bool why_fits =
-        when_fits && r->op == NULL && r->parts.n == 0 &&
+        when_fits && r->op == NULL && r->casts.n == 0 && r->parts.n == 0 &&
         c->indent + columns_of(buf_str(&b)) + columns_of(buf_str(&why)) <=
             FORMAT_COLUMNS;
     if (why_fits && r->because != NULL) {

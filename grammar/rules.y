@@ -73,7 +73,8 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %token RANGE "'..'" ELLIPSIS "'...'"
 
 %token ABSENT "'absent'" ADAPTER "'adapter'" AND "'and'" AXIS "'axis'" BASE "'base'"
-%token BECAUSE "'because'" BY "'by'" CHOICE "'choice'" CONFIG "'config'" CONST "'const'"
+%token BECAUSE "'because'" BY "'by'" CAST "'cast'" CHOICE "'choice'" CONFIG "'config'"
+%token CONST "'const'"
 %token DEFAULT "'default'" DETECT "'detect'" DROP "'drop'" EACH "'each'" ELSE "'else'"
 %token EXCEPT "'except'" FALSE "'false'" FAMILY "'family'" FIELD "'field'" HAS "'has'"
 %token IF "'if'" IGNORE "'ignore'" IN "'in'" INCLUDE "'include'" KEEP "'keep'" LET "'let'"
@@ -220,6 +221,7 @@ clauses:
     | clauses[c] BECAUSE STRING[s]  { $$ = ast_clause_because(ps, @BECAUSE, $c, $s); }
     | clauses[c] WITH side '=' expr[e] opt_dtype[t]
                                     { $$ = ast_clause_with(ps, @WITH, $c, $side, $e, $t); }
+    | clauses[c] CAST side NAME[t] { $$ = ast_clause_cast(ps, @t, $c, $side, $t); }
     | clauses[c] ONLY side NAME[l] opt_keep[k] BECAUSE STRING[s]
                             { $$ = ast_clause_part(ps, @ONLY, $c, PART_ONLY, $side, $l, $k, $s); }
     | clauses[c] SLICE side NAME[l] BECAUSE STRING[s]

@@ -12,6 +12,7 @@ static const word words[] = {
     {"base", TOK_BASE, false, false, NULL},
     {"because", TOK_BECAUSE, false, false, NULL},
     {"by", TOK_BY, false, false, NULL},
+    {"cast", TOK_CAST, false, false, NULL},
     {"choice", TOK_CHOICE, true, false, "choice NAME = \"A.\" | \"B.\""},
     {"config", TOK_CONFIG, true, false, "config FIELD = FIELD"},
     {"const", TOK_CONST, true, false, "const SIDE.FIELD = EXPRESSION"},

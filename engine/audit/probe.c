@@ -9,6 +9,8 @@
 #include "audit/show.h"
 #include "plan/stage.h"
 
+#define PROBE_TYPE DT_F32
+
 enum { MAX_ELEMS = 1 << 22 /* of one tensor */, MAX_FAILURES = 20 };
 
 typedef struct prober {
@@ -144,7 +146,7 @@ static const inventory *make_inventory(model *k)
             continue;
         }
         tensor_info t = {.name = e->name,
-                         .dt = DT_F32,
+                         .dt = PROBE_TYPE,
                          .rank = (uint8_t)e->rank,
                          .has_shape = true,
                          .is_contiguous = true,
@@ -273,12 +275,17 @@ static void compare_elem(void *who, int64_t at, const atom_place *other,
               place_text(c, g->tensor, g->at, g->fill), g->n_met);
 }
 
-/* Value operations stand in every piece, and in none without one. */
-static bool steps_are_right(const model *k, const expected *e, const plan_tensor *t)
+/* Value operations stand in every piece, and in none without one; the type is the
+ * layout's own, or that of the probe. */
+static bool values_are_right(const model *k, const expected *e, const plan_tensor *t)
 {
     const map_rule *r = e->rule;
+    const dtype own = r->cast[1 - k->from];
     const double mul = k->from == LEFT ? r->mul : 1 / r->mul;
     const double add = k->from == LEFT ? r->add : -r->add / r->mul;
+    if (t->dt != (own != DT_UNKNOWN ? own : PROBE_TYPE)) {
+        return false;
+    }
     for (size_t i = 0; i < t->pieces.n; i++) {
         const piece *p = &t->pieces.at[i];
         if (p->src == NO_SOURCE) {
@@ -333,7 +340,7 @@ static void compare_tensor(prober *p, model *k, const expected *e,
         (void)failed(p, at, "the atoms of %s are %llu elements, its shape has %llu",
                      e->name, (unsigned long long)c.n_seen,
                      (unsigned long long)t->n_elems);
-    } else if (!c.differs && !steps_are_right(k, e, t)) {
+    } else if (!c.differs && !values_are_right(k, e, t)) {
         (void)failed(p, at,
                      "the plan changes the values of %s otherwise than the rule says",
                      e->name);

@@ -290,7 +290,7 @@ static void warn_of_casts(verifier *v)
     arena *a = v->cx->arena;
     for (size_t i = 0; i < v->out->casts.n; i++) {
         const verify_cast *c = &v->out->casts.at[i];
-        const bool rounds = dtype_bits(c->to) <= dtype_bits(c->from);
+        const bool rounds = !dtype_holds(c->to, c->from);
         diag_report(
             v->cx->diags, SEV_WARNING, "dtypes-differ", NOWHERE,
             "%s: %s in the first, %s in the second; compared after %s the first",

@@ -50,13 +50,27 @@ static rt_status cast_outputs(builder *b)
     }
     for (size_t i = 0; i < b->j->plan.tensors.n; i++) {
         plan_tensor *t = &b->j->plan.tensors.at[i];
-        if (dtype_is_float(t->dt) && t->dt != dt) {
-            const bool widens = dtype_bits(dt) > dtype_bits(t->dt);
+        if (dtype_is_float(t->dt) && !t->own_type) {
             t->dt = dt;
-            t->class_of = widens || t->class_of > ROUNDING ? t->class_of : ROUNDING;
         }
     }
     return RT_OK;
+}
+
+/* What is stored in a type that does not hold all numbers of the one read is rounded.
+ */
+static void class_casts(builder *b)
+{
+    const plan *p = &b->j->plan;
+    for (size_t i = 0; i < p->tensors.n; i++) {
+        plan_tensor *t = &p->tensors.at[i];
+        for (size_t k = 0; k < t->pieces.n && t->class_of < ROUNDING; k++) {
+            const uint32_t src = t->pieces.at[k].src;
+            if (src != NO_SOURCE && !dtype_holds(t->dt, p->sources.at[src].t->dt)) {
+                t->class_of = ROUNDING;
+            }
+        }
+    }
 }
 
 rt_status builder_finish(builder *b)
@@ -72,6 +86,7 @@ rt_status builder_finish(builder *b)
     b->j->plan.round = b->opt->round;
     b->j->plan.seed = b->opt->seed;
     TRY(cast_outputs(b));
+    class_casts(b);
     find_aliases(b);
     return RT_OK;
 }

@@ -210,7 +210,8 @@ void overlap_check(check *ck);                     /* overlap.c */
 bool guards_exclude(arena *a, const mapping *m, const map_capture *captures, size_t n,
                     const expr_list *x, const expr_list *y);  /* guards.c */
 void op_resolve(check *ck, const rule_item *ri, map_rule *r); /* op.c */
-void class_compute(map_rule *r);                              /* class.c */
-void config_check(check *ck);                                 /* config_lines.c */
+void casts_resolve(check *ck, const rule_item *ri, map_rule *r);
+void class_compute(map_rule *r); /* class.c */
+void config_check(check *ck);    /* config_lines.c */
 
 #endif

@@ -36,6 +36,12 @@ static exactness one_sided_class(const map_one_sided *o, unsigned read)
     return o->side == read ? LOSSY : MADE;
 }
 
+exactness rule_class(const map_rule *r, unsigned read)
+{
+    const bool casts = r->cast[LEFT] != DT_UNKNOWN || r->cast[RIGHT] != DT_UNKNOWN;
+    return weaker(r->class_of[read], casts ? EXACT_IF : EXACT);
+}
+
 void class_compute(map_rule *r)
 {
     for (unsigned read = LEFT; read <= RIGHT; read++) {

@@ -126,6 +126,7 @@ static bool build_rule(check *ck, const item *it, const block_scope *b,
                   .at = it->at,
                   .optional = ri->optional || p.optional,
                   .arrow = ri->arrow,
+                  .cast = {DT_UNKNOWN, DT_UNKNOWN},
                   .because = ri->because};
     const size_t before = n_errors(ck);
     for (size_t i = 0; i < set->refs.n; i++) {
@@ -151,6 +152,7 @@ static bool build_rule(check *ck, const item *it, const block_scope *b,
     r.n_parts = scope.n_parts;
     add_one_sided(ck, ri, &r);
     op_resolve(ck, ri, &r);
+    casts_resolve(ck, ri, &r);
     if (n_errors(ck) == before) {
         atoms_check(ck, &r);
     }

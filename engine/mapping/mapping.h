@@ -21,6 +21,7 @@
 #include "base/strmap.h"
 #include "diag/diag.h"
 #include "grammar/ast.h"
+#include "tensor/dtype.h"
 
 #define NO_AXIS UINT32_MAX
 #define LEFT    0u
@@ -28,8 +29,8 @@
 
 typedef enum exactness { /* from strongest to weakest; a whole is its weakest part */
                          EXACT,    /* a bijection on bytes */
-                         EXACT_IF, /* a bijection when a condition on the data holds,
-                                      which is checked */
+                         EXACT_IF, /* a bijection when a condition on the data or on
+                                      the types read holds, which is checked */
                          MADE,     /* made, without a source */
                          ROUNDING, /* an inverse exists on real numbers only */
                          LOSSY,    /* information is discarded */
@@ -165,8 +166,10 @@ typedef struct map_rule {
     bool has_op;      /* value operation: right = left * mul + add, in op_dtype */
     double mul, add;
     const char *op_dtype; /* "f32" */
+    dtype cast[2];        /* types that the layouts store it in, or DT_UNKNOWN */
     VEC(map_one_sided) one_sided;
-    exactness class_of[2]; /* when read from LEFT, from RIGHT */
+    exactness class_of[2]; /* when read from LEFT, from RIGHT; but for casts, which hang
+                              on the types that are read: rule_class */
 } map_rule;
 
 typedef struct map_drop {
@@ -242,6 +245,10 @@ typedef struct map_update {
     const map_dims *each_dims;
     VEC(const map_name *) except; /* their captures are anonymous */
 } map_update;
+
+/* The class as far as the rule tells: with a cast at best exact if the type that is
+ * read is no wider. */
+exactness rule_class(const map_rule *r, unsigned read);
 
 /* ---- the whole --------------------------------------------------------------- */
 

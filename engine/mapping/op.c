@@ -1,5 +1,5 @@
 /* Value operations: `with lit = hf * a + b in f32`, normalised to right = left*mul +
- * add. */
+ * add; and `cast lit f32`. */
 #include <string.h>
 
 #include "mapping/check.h"
@@ -119,4 +119,23 @@ void op_resolve(check *ck, const rule_item *ri, map_rule *r)
     r->op_dtype = ri->op_dtype != NULL ? ri->op_dtype : "f32";
     r->mul = side == RIGHT ? f.mul : 1 / f.mul;
     r->add = side == RIGHT ? f.add : 0.0 - f.add / f.mul; /* no -0 */
+}
+
+void casts_resolve(check *ck, const rule_item *ri, map_rule *r)
+{
+    for (size_t i = 0; i < ri->casts.n; i++) {
+        const cast_clause *c = &ri->casts.at[i];
+        unsigned side;
+        dtype dt;
+        if (!side_resolve(ck, c->side, c->at, &side)) {
+            continue;
+        }
+        if (!dtype_parse(c->dtype, &dt) || !dtype_is_float(dt)) {
+            diag *dg =
+                complain(ck, "bad-op", c->at, "`%s` is no type to cast to", c->dtype);
+            diag_help(dg, "write f16, bf16, f32 or f64");
+            continue;
+        }
+        r->cast[side] = dt;
+    }
 }

@@ -104,8 +104,8 @@ static void print_rule(buf *out, const mapping *m, const map_rule *r)
     buf_printf(out, "rule %s%s%s%s  %s %s / %s\n", r->name,
                r->alternative != NULL ? "." : "",
                r->alternative != NULL ? r->alternative : "", r->optional ? "?" : "",
-               arrows[r->arrow], exactness_name(r->class_of[LEFT]),
-               exactness_name(r->class_of[RIGHT]));
+               arrows[r->arrow], exactness_name(rule_class(r, LEFT)),
+               exactness_name(rule_class(r, RIGHT)));
     for (unsigned s = LEFT; s <= RIGHT; s++) {
         for (size_t i = 0; i < r->tensors[s].n; i++) {
             print_tensor(out, m, r->captures.at, m->layout[s], &r->tensors[s].at[i]);
@@ -119,6 +119,11 @@ static void print_rule(buf *out, const mapping *m, const map_rule *r)
     if (r->has_op) {
         buf_printf(out, "  with %s = %s * %g + %g in %s\n", m->layout[RIGHT],
                    m->layout[LEFT], r->mul, r->add, r->op_dtype);
+    }
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        if (r->cast[s] != DT_UNKNOWN) {
+            buf_printf(out, "  cast %s %s\n", m->layout[s], dtype_st_name(r->cast[s]));
+        }
     }
 }
 

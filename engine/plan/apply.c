@@ -244,6 +244,7 @@ rt_status stage_apply(context *cx, const stage *in, values *v, const stage *kept
         TRY(values_solve(cx, v));
     }
     learn_kept_sizes(&ap);
+    ap.usual = usual_type(&ap);
     for (size_t i = 0; i < ap.claims.at.n; i++) {
         apply_instance(&ap, &ap.claims.at.at[i]);
     }

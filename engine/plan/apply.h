@@ -20,6 +20,7 @@ typedef struct applier {
     values *v;
     claims claims;
     account *acc;
+    dtype usual; /* type of most of what is read, or DT_UNKNOWN */
     VEC(made_tensor) made;
     rt_status worst;
 } applier;
@@ -45,6 +46,13 @@ void apply_kept(applier *ap);
 void apply_constants(applier *ap);
 /* Sizes of parts that the written side has alone: as set aside, else there are none. */
 void learn_kept_sizes(applier *ap);
+/* The type of most elements of the stage, but for tensors that its layout stores in
+ * types of their own; DT_UNKNOWN where there are none. */
+dtype usual_type(const applier *ap);
+/* The narrowest type that holds the numbers of both. */
+dtype wider_type(dtype x, dtype y);
+/* The type of a target of this rule, whose t->dt is the one that is read. */
+void settle_type(applier *ap, const map_rule *rule, plan_tensor *t);
 /* Say which axis of these dims has no size; the job cannot go on. */
 void report_unknown_size(applier *ap, const map_dims *d, where at);
 

@@ -169,17 +169,6 @@ static void add_pieces(applier *ap, plan_tensor *to, piece *outer,
     }
 }
 
-static dtype wider(dtype x, dtype y)
-{
-    if (x == DT_UNKNOWN || x == y) {
-        return y;
-    }
-    if (!dtype_is_float(x) || !dtype_is_float(y) || dtype_bits(x) != dtype_bits(y)) {
-        return dtype_bits(x) >= dtype_bits(y) ? x : y;
-    }
-    return DT_F32; /* f16 and bf16: the narrowest type that holds both */
-}
-
 /* ---- one target tensor --------------------------------------------------------- */
 
 typedef struct target {
@@ -218,7 +207,7 @@ static bool fill_atom(applier *ap, target *g, const placed *at, const cut *dst)
                 outer.dst_offset += fixed_offset(g->src_own, rule, numbers, dst);
                 outer.steps = rule_steps(ap, rule, &outer.n_steps);
                 add_pieces(ap, &g->t, &outer, mid);
-                g->t.dt = wider(g->t.dt, mid->dt);
+                g->t.dt = wider_type(g->t.dt, mid->dt);
                 g->t.class_of =
                     mid->class_of > g->t.class_of ? mid->class_of : g->t.class_of;
                 g->order = from < g->order ? from : g->order;
@@ -297,6 +286,7 @@ void fill_target(applier *ap, const instance *x, const placed *src, const placed
         g.order = x->found[0];
         g.t.dt = ap->in->tensors.at[x->found[0]].dt;
     }
+    settle_type(ap, rule, &g.t);
     vec_push(ap->cx->arena, &ap->made, ((made_tensor){g.t, g.order}));
 }
 

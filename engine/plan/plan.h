@@ -20,6 +20,7 @@ typedef struct plan_source { /* a tensor of an input checkpoint */
 typedef struct plan_tensor {
     const char *name;
     dtype dt;
+    bool own_type; /* the layout stores it so, whatever type is asked for */
     unsigned rank;
     uint64_t shape[RT_MAX_RANK];
     uint64_t n_elems;

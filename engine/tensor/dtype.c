@@ -46,6 +46,11 @@ bool dtype_is_float(dtype dt)
     return facts_of(dt)->is_float;
 }
 
+bool dtype_holds(dtype to, dtype from)
+{
+    return to == from || dtype_bits(to) > dtype_bits(from);
+}
+
 const char *dtype_st_name(dtype dt)
 {
     return facts_of(dt)->st_name;

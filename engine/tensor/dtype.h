@@ -46,6 +46,8 @@ typedef enum dtype {
 unsigned dtype_bits(dtype dt);
 bool dtype_is_float(
     dtype dt); /* a type that this engine computes in: f16 bf16 f32 f64 */
+/* Is every number of the float type `from` one of the float type `to`? */
+bool dtype_holds(dtype to, dtype from);
 const char *dtype_st_name(dtype dt);       /* "BF16" */
 const char *dtype_torch_name(dtype dt);    /* "bfloat16"; "" when torch has none */
 const char *dtype_torch_storage(dtype dt); /* "BFloat16Storage"; "" when only untyped */

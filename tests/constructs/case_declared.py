@@ -12,6 +12,8 @@ def filled(shape, value, dtype="F32"):
 w = count((2, 3))
 tok = "axis v = a.v = b.v\naxis x = a.x\n"
 more = "axis v = a.v = b.v\naxis p = a.p\n"
+CAST = HEAD + "w: x.w [v c] <-> y.w [v c]\nn: x.n [d] <-> y.n [d] "
+half = count((2, 3), dtype="BF16")
 ADD = HEAD + "w: x.w [c] <-> y.w [c] with b = a + 1 in f32\n"
 
 CASES = [
@@ -99,6 +101,28 @@ CASES = [
          "                                     y.k k: [p <- c] with b = a * 0.5",
          {"x": count((4, 3))}, {"y.q": build((3, 2), lambda c, p: (p * 3 + c) / 2), "y.k": build((2, 3), lambda p, c: (6 + p * 3 + c) / 2)},
          {"p": 2}, {"p": 2}),
+    # ---- casts
+    Case("cast: of its own type there, of the others' type back", CAST + "cast b f32", {"x.w": half, "x.n": count((3,), dtype="BF16")},
+         {"y.w": half, "y.n": count((3,))}),
+    Case("cast: nothing else tells the type", HEAD + "n: x.n [c] <-> y.n [c] cast b f32", {"x.n": count((3,), dtype="F16")}, {"y.n": count((3,))},
+         back={"x.n": count((3,))}),
+    Case("cast: narrowed, and said", CAST + "cast b f16", {"x.w": w, "x.n": Tensor((2,), [2049, 0.5])},
+         {"y.w": w, "y.n": Tensor((2,), [2048, 0.5], "F16")}, back={"x.w": w, "x.n": Tensor((2,), [2048, 0.5])}, says="rounding"),
+    Case("cast: stays under --dtype, all else follows", CAST + "cast a f32 cast b f32", {"x.w": w, "x.n": Tensor((2,), [2049, 0.5])},
+         {"y.w": half, "y.n": Tensor((2,), [2049, 0.5])}, back={"x.w": half, "x.n": Tensor((2,), [2049, 0.5])}, options=("--dtype", "bf16")),
+    Case("cast: with arithmetic it is the one rounding", CAST + "with b = a + 1 cast b f32",
+         {"x.w": half, "x.n": Tensor((2,), [0.00390625, 1.5], "BF16")}, {"y.w": half, "y.n": Tensor((2,), [1.00390625, 2.5])}),
+    Case("cast: listed and stacked", HEAD + "axis e = a.e = b.e\nw: x.w [v c] <-> y.w [v c]\nn: x.{e}.n [d] <-> y.n [d e] cast b f64",
+         {"x.w": half, **each("x.{}.n", lambda n: count((2,), 2 * n, "BF16"))}, {"y.w": half, "y.n": Tensor((2, 2), [0, 2, 1, 3], "F64")}, {"e": 2}, {"e": 2}),
+    Case("cast: the tied one has a type of its own", HEAD + "e: x.e [v -> c] <-> y.e [v -> c]\nh: x.h [v <- c] <-> y.h [v <- c] cast b f32\ntie h = e on a",
+         {"x.e": half}, {"y.e": half, "y.h": w}, back={"x.e": half, "x.h": half}),
+    Case("cast: a chain ends in the type of its last layout", CAST + "cast b f64", {"x.w": half, "x.n": count((3,), dtype="BF16")},
+         {"z.w": half, "y.n": count((3,), dtype="F32")}, back=None, chain=("next.rules", "c"),
+         more={"next.rules": "family u : b <-> c\nw: y.w [v c] <-> z.w [v c]\nn: y.n [d] <-> y.n [d] cast c f32"}),
+    Case("cast: rest keeps the type that a layout gave", CAST + "cast b f32", {"x.w": w, "x.n": count((3,))},
+         {"z.w": half, "y.n": count((3,))}, back=None, chain=("next.rules", "c"), options=("--dtype", "bf16"),
+         more={"next.rules": "family u : b <-> c\nw: y.w [v c] <-> z.w [v c]\nrest"}),
+    Case("cast: of whole numbers there is none", CAST + "cast b f32", {"x.w": half, "x.n": count((3,), dtype="I64")}, {}, fails="cast-type"),
     # ---- one way
     Case("a rule without a way back", HEAD + 'w: x.w [c] <-> y.w [c]\no: x.a [c] -> y.b [c] because "slopes are computed"',
          {"x.w": count((3,)), "x.a": count((3,), 4)}, {"y.w": count((3,)), "y.b": count((3,), 4)}, fails_back="unmapped"),
