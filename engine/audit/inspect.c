@@ -10,6 +10,7 @@ const char *format_name(file_format f)
     switch (f) {
     case FORMAT_SAFETENSORS: return "safetensors";
     case FORMAT_TORCH: return "torch";
+    case FORMAT_TORCH_STREAM: return "torch before 1.6";
     case FORMAT_NAMES_ONLY: return "names";
     }
     return "";

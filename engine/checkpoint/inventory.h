@@ -15,8 +15,9 @@
 
 typedef enum file_format {
     FORMAT_SAFETENSORS,
-    FORMAT_TORCH,      /* zip archive of torch.save */
-    FORMAT_NAMES_ONLY, /* an index without its shards: names, no shapes */
+    FORMAT_TORCH,        /* zip archive of torch.save */
+    FORMAT_TORCH_STREAM, /* what torch.save wrote before 1.6; read only */
+    FORMAT_NAMES_ONLY,   /* an index without its shards: names, no shapes */
 } file_format;
 
 typedef struct tensor_info {

@@ -10,6 +10,7 @@
 #include "checkpoint/bad_file.h"
 #include "checkpoint/bytes_le.h"
 #include "checkpoint/open_parts.h"
+#include "checkpoint/torch_source.h"
 
 #define RESAVE "load it with torch.load(..., weights_only=True) and torch.save it again"
 #define UNPACK "unpack it first"
@@ -20,8 +21,6 @@ static const struct {
     const char *magic, *what, *help;
 } refused[] = {
     {0, 4, "GGUF", "a GGUF file", "take the safetensors files that it was made from"},
-    {0, 13, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50",
-     "a file of torch before 1.6, which is no zip archive", RESAVE},
     {257, 5, "ustar", "a tar archive (also the oldest format of torch)", RESAVE},
     {0, 4, "PK\5\6", "an empty zip archive", NULL},
     {0, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file", "take the model's safetensors files"},
@@ -65,12 +64,13 @@ static rt_status sniff(context *cx, inventory *inv, inventory_file *f)
                         "the file is empty");
     }
     const bool is_named_st = has_ending(f->path, ".safetensors");
-    if (n >= 4 && memcmp(head, "PK\3\4", 4) == 0) {
-        f->format = FORMAT_TORCH;
+    const bool is_zip = n >= 4 && memcmp(head, "PK\3\4", 4) == 0;
+    if (is_zip || torch_stream_begin(head, n) > 0) {
+        f->format = is_zip ? FORMAT_TORCH : FORMAT_TORCH_STREAM;
         if (is_named_st) {
             inventory_note(cx, inv, f->path,
-                           "it is named .safetensors, but is a torch "
-                           "archive and is read as such");
+                           "it is named .safetensors, but is a file of "
+                           "torch.save and is read as such");
         }
         return RT_OK;
     }
@@ -83,7 +83,7 @@ static rt_status sniff(context *cx, inventory *inv, inventory_file *f)
     const bool is_st = n > 8 && head[8] != '\0' && strchr("{ \t\r\n", head[8]) != NULL;
     if (!is_st && !is_named_st) {
         return bad_file(cx, f->path,
-                        "read are safetensors files and zip archives of torch.save",
+                        "read are safetensors files and what torch.save writes",
                         "its content is of no known format");
     }
     f->format = FORMAT_SAFETENSORS;
@@ -140,9 +140,9 @@ rt_status open_weights_file(context *cx, inventory *inv, const char *path,
     }
     inv->files.at[number].n_bytes = (uint64_t)st.st_size;
     TRY(sniff(cx, inv, &inv->files.at[number]));
-    TRY(inv->files.at[number].format == FORMAT_TORCH
-            ? torch_read(cx, inv, number)
-            : safetensors_read(cx, inv, number));
+    TRY(inv->files.at[number].format == FORMAT_SAFETENSORS
+            ? safetensors_read(cx, inv, number)
+            : torch_read(cx, inv, number));
     if (fstat(f.fd, &st) != 0 ||
         (uint64_t)st.st_size != inv->files.at[number].n_bytes) {
         return bad_file(cx, path, "wait until it is written",

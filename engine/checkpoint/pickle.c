@@ -158,6 +158,7 @@ bool machine_pop_mark(machine *m, pickle_node ***items, uint32_t *n)
 static const unsigned char *take(machine *m, uint64_t n)
 {
     if (n > (uint64_t)(m->end - m->at)) {
+        m->is_cut = true;
         machine_fail(m, "%" PRIu64 " bytes should follow, but only %zu are left", n,
                      (size_t)(m->end - m->at));
         return NULL;
@@ -253,8 +254,8 @@ static bool op_frame(machine *m)
     if (!take_number(m, 8, &n)) {
         return false;
     }
-    return n <= (uint64_t)(m->end - m->at) ||
-           machine_fail(m, "a frame is longer than what is left");
+    m->is_cut = n > (uint64_t)(m->end - m->at);
+    return !m->is_cut || machine_fail(m, "a frame is longer than what is left");
 }
 
 /* Two lines: module and name. */
@@ -267,6 +268,7 @@ static bool op_global(machine *m)
         parts[i] = m->at;
         const unsigned char *newline = memchr(m->at, '\n', (size_t)(m->end - m->at));
         if (newline == NULL) {
+            m->is_cut = true;
             return machine_fail(m, "the name of a global has no end");
         }
         n[i] = (size_t)(newline - m->at);
@@ -400,21 +402,35 @@ static bool run_op(machine *m, unsigned op)
     }
 }
 
-static void machine_init(machine *m)
+/* `out` gets what is read of the bytes, by memory of cx. */
+static machine machine_for(context *cx, const char *bytes, size_t n_bytes, pickle *out)
 {
-    m->globals = strmap_new(m->arena);
-    m->none = machine_node(m, PICKLE_NONE);
-    vec_push(m->arena, &m->stack, m->none); /* so that it has an address */
-    m->stack.n = 0;
-    m->yes = machine_node(m, PICKLE_BOOL);
-    m->yes->i = 1;
-    m->no = machine_node(m, PICKLE_BOOL);
-    m->empty_tuple = machine_node(m, PICKLE_TUPLE);
-    m->small_ints = NEW_N(m->arena, pickle_node, 256);
+    const unsigned char *p = (const unsigned char *)bytes;
+    machine m = {
+        .arena = cx->arena,
+        .begin = p,
+        .at = p,
+        .end = p + n_bytes,
+        .max_values = 4096 + n_bytes / 2, /* no value takes less, with its memo */
+        .max_height = 4096 + n_bytes,
+        .out = out,
+        .globals = strmap_new(cx->arena),
+        .small_ints = NEW_N(cx->arena, pickle_node, 256),
+    };
+
+    *out = (pickle){0};
+    m.none = machine_node(&m, PICKLE_NONE);
+    vec_push(m.arena, &m.stack, m.none); /* so that it has an address */
+    m.stack.n = 0;
+    m.yes = machine_node(&m, PICKLE_BOOL);
+    m.yes->i = 1;
+    m.no = machine_node(&m, PICKLE_BOOL);
+    m.empty_tuple = machine_node(&m, PICKLE_TUPLE);
     for (int i = 0; i < 256; i++) {
-        m->small_ints[i].kind = PICKLE_INT;
-        m->small_ints[i].i = i;
+        m.small_ints[i].kind = PICKLE_INT;
+        m.small_ints[i].i = i;
     }
+    return m;
 }
 
 static bool run(machine *m)
@@ -443,32 +459,34 @@ static bool run(machine *m)
         return machine_fail(m, "it ends with %zu values, not one", m->stack.n);
     }
     m->out->root = m->stack.at[0];
-    return m->at == m->end || machine_fail(m, "bytes stand behind its end");
+    return true;
+}
+
+static rt_status not_sound(context *cx, const char *path, const machine *m)
+{
+    return bad_file(cx, path, "the file is damaged, or no pickle that torch.save wrote",
+                    "the pickle is not sound, before byte %zu: %s",
+                    (size_t)(m->at - m->begin), m->why);
 }
 
 rt_status pickle_read(context *cx, const char *path, const char *bytes, size_t n_bytes,
                       pickle *out)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
-    machine m = {
-        .arena = cx->arena,
-        .begin = p,
-        .at = p,
-        .end = p + n_bytes,
-        .max_values = 4096 + n_bytes / 2, /* no value takes less, with its memo */
-        .max_height = 4096 + n_bytes,
-        .out = out,
-    };
+    machine m = machine_for(cx, bytes, n_bytes, out);
 
-    *out = (pickle){0};
-    machine_init(&m);
-    if (!run(&m)) {
-        return bad_file(cx, path,
-                        "the file is damaged, or no pickle that torch.save wrote",
-                        "the pickle is not sound, before byte %zu: %s",
-                        (size_t)(m.at - m.begin), m.why);
-    }
-    return RT_OK;
+    return run(&m) && (m.at == m.end || machine_fail(&m, "bytes stand behind its end"))
+               ? RT_OK
+               : not_sound(cx, path, &m);
+}
+
+rt_status pickle_read_first(context *cx, const char *path, const char *bytes,
+                            size_t n_bytes, pickle *out, size_t *n_used)
+{
+    machine m = machine_for(cx, bytes, n_bytes, out);
+    const bool is_read = run(&m);
+
+    *n_used = is_read ? (size_t)(m.at - m.begin) : 0;
+    return is_read || m.is_cut ? RT_OK : not_sound(cx, path, &m);
 }
 
 const char *pickle_describe(arena *a, const pickle_node *node)

@@ -64,12 +64,19 @@ struct pickle_node {
 
 typedef struct pickle {
     const pickle_node *root;
-    VEC(const char *) others; /* globals that are not recognised, each once */
+    VEC(const char *) others;          /* globals that are not recognised, each once */
+    VEC(const pickle_node *) storages; /* PICKLE_STORED nodes, in the file's order */
 } pickle;
 
 /* Read `bytes`, from file `path` (for complaints). */
 RT_NODISCARD rt_status pickle_read(context *cx, const char *path, const char *bytes,
                                    size_t n_bytes, pickle *out);
+
+/* Read the pickle that `bytes` begin with, *n_used of them.  When it is sound but goes
+ * on behind the last of them, *n_used is 0 and nothing is said. */
+RT_NODISCARD rt_status pickle_read_first(context *cx, const char *path,
+                                         const char *bytes, size_t n_bytes, pickle *out,
+                                         size_t *n_used);
 
 /* How a node is called in a message: "text", "a list", "the result of os.system". */
 const char *pickle_describe(arena *a, const pickle_node *node);

@@ -220,8 +220,9 @@ bool build_call(machine *m, bool is_new, bool has_keywords)
     if (callee == NULL || args == NULL || (has_keywords && keywords == NULL)) {
         return false;
     }
+    /* A persistent id is a class where a module was saved with its code. */
     const bool is_callable =
-        callee->kind == PICKLE_GLOBAL ||
+        callee->kind == PICKLE_GLOBAL || callee->kind == PICKLE_STORED ||
         (callee->kind == PICKLE_CALL && callee->name == NAME_OTHER);
     if (!is_callable) {
         return machine_fail(m, "%s is called", pickle_describe(m->arena, callee));
@@ -270,5 +271,6 @@ bool build_stored(machine *m)
     }
     node->items = copy_items(m, &id, 1);
     node->n = 1;
+    vec_push(m->arena, &m->out->storages, node);
     return machine_push(m, node);
 }

@@ -25,6 +25,7 @@ typedef struct machine {
     pickle_node *slab;                                       /* n_slab unused nodes */
     size_t n_slab;
     pickle *out;
+    bool is_cut; /* it failed because the bytes ended */
     const char *why;
 } machine;
 

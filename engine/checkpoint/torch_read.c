@@ -239,15 +239,15 @@ static void add_notes(torch_source *src, const pickle *p, dict_view root,
 
 static rt_status read_source(torch_source *src)
 {
-    pickle p;
+    const pickle *p = &src->object;
     dict_view root = {0}, dict = {0};
     const pickle_node *chosen = NULL;
     uint32_t at = 0;
 
-    TRY(torch_archive_open(src));
-    TRY(pickle_read(&src->scratch, src->path, src->pkl, src->n_pkl, &p));
-    if (!as_dict(p.root, &root)) {
-        return no_state_dict(src, p.root);
+    TRY(src->inv->files.at[src->file].format == FORMAT_TORCH ? torch_archive_open(src)
+                                                             : torch_stream_open(src));
+    if (!as_dict(p->root, &root)) {
+        return no_state_dict(src, p->root);
     }
     if (find_subtree(root, &at)) {
         chosen = root.items[at + 1];
@@ -258,13 +258,13 @@ static rt_status read_source(torch_source *src)
             return bad_file(src->cx, src->path, NULL, "the key %s stands twice", key);
         }
         src->inv->subtree = arena_strdup(src->cx->arena, key);
-    } else if (holds_tensors(p.root)) {
+    } else if (holds_tensors(p->root)) {
         dict = root;
     } else {
-        return no_state_dict(src, p.root);
+        return no_state_dict(src, p->root);
     }
     TRY(read_state_dict(src, dict));
-    add_notes(src, &p, root, chosen, dict);
+    add_notes(src, p, root, chosen, dict);
     return RT_OK;
 }
 
@@ -277,6 +277,7 @@ rt_status torch_read(context *cx, inventory *inv, uint32_t file)
         .inv = inv,
         .file = file,
         .path = inv->files.at[file].path,
+        .record_of = strmap_new(scratch),
         .stored_by_key = strmap_new(scratch),
         .places = strmap_new(scratch),
     };

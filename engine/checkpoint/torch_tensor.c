@@ -5,14 +5,13 @@
 
 #include "base/checked.h"
 #include "checkpoint/bad_file.h"
+#include "checkpoint/torch_storage.h"
 
 #define MAX_WRAPPINGS 8 /* of parameters and subclasses around one tensor */
 
 typedef struct torch_stored {
-    const zip_entry *entry;
-    dtype dt; /* DT_U8 for an untyped storage */
-    bool is_untyped;
-    uint64_t n_elems;
+    torch_storage said;
+    const torch_record *record;
 } torch_stored;
 
 /* What is to be built, without its wrappings. */
@@ -65,12 +64,6 @@ bool torch_is_tensor(const pickle_node *node)
     case NAME_DTYPE: break;
     }
     return false;
-}
-
-static bool as_u64(const pickle_node *node, uint64_t *n)
-{
-    *n = (uint64_t)node->i;
-    return node->kind == PICKLE_INT && node->i >= 0;
 }
 
 /* requires_grad and backward_hooks, which every form of tensor has; hooks would change
@@ -147,46 +140,31 @@ static rt_status find_recipe(const reading *r, const pickle_node *node, recipe *
     return refuse(r, "it is wrapped more than %d times", MAX_WRAPPINGS);
 }
 
-/* The decimal or textual key of a storage, which names its record. */
-static const char *key_text(const reading *r, const pickle_node *key)
+/* The record of a storage that is seen for the first time. */
+static rt_status find_stored(const reading *r, torch_stored *s)
 {
-    arena *a = r->src->scratch.arena;
+    const torch_source *src = r->src;
+    const torch_storage *said = &s->said;
+    uint64_t at, n_bytes;
 
-    if (key->kind == PICKLE_INT && key->i >= 0) {
-        return arena_printf(a, "%" PRId64, key->i);
+    if (!strmap_get(src->record_of, said->key, &at)) {
+        return refuse(r, "its record %s%s is missing", src->shown, said->key);
     }
-    if (key->kind != PICKLE_STRING || name_fault(key->text, key->n) != NULL ||
-        memchr(key->text, '/', key->n) != NULL) {
-        return NULL;
-    }
-    return arena_strndup(a, key->text, key->n);
-}
-
-/* The record of a key that is seen for the first time. */
-static rt_status find_stored(const reading *r, const char *key, torch_stored *s)
-{
-    torch_source *src = r->src;
-    const char *record =
-        arena_printf(src->scratch.arena, "%s/data/%s", src->prefix, key);
-    uint64_t n_bytes;
-
-    s->entry = zip_find(src->zip, record);
-    if (s->entry == NULL) {
-        return refuse(r, "its record %s is missing", record);
-    }
-    if (s->entry->method != ZIP_STORED) {
+    s->record = &src->records.at[at];
+    if (s->record->is_compressed) {
         return bad_file(src->cx, src->path,
                         "unpack the archive and zip it again without compression "
                         "(zip -0), or load it in Python and torch.save it again",
-                        "the storage %s is compressed, which torch.save never does",
-                        record);
+                        "the storage %s%s is compressed, which torch.save never does",
+                        src->shown, said->key);
     }
-    if (!dtype_bytes(s->dt, s->n_elems, &n_bytes) || n_bytes != s->entry->n_bytes) {
+    if (!dtype_bytes(said->dt, said->n_elems, &n_bytes) ||
+        n_bytes != s->record->n_bytes) {
         return refuse(r,
                       "its storage should have %" PRIu64
-                      " elements of %s, but the record "
-                      "%s has %" PRIu64 " bytes",
-                      s->n_elems, dtype_st_name(s->dt), record, s->entry->n_bytes);
+                      " elements of %s, but the record %s%s has %" PRIu64 " bytes",
+                      said->n_elems, dtype_st_name(said->dt), src->shown, said->key,
+                      s->record->n_bytes);
     }
     return RT_OK;
 }
@@ -195,45 +173,29 @@ static rt_status read_stored(const reading *r, const pickle_node *node, torch_st
                              uint64_t *number)
 {
     torch_source *src = r->src;
-    const pickle_node *id = node->kind == PICKLE_STORED ? node->items[0] : NULL;
+    const char *fault = torch_storage_read(src, node, &s->said);
 
-    if (id == NULL || id->kind != PICKLE_TUPLE || id->n != 5 ||
-        id->items[0]->kind != PICKLE_STRING || id->items[0]->n != 7 ||
-        memcmp(id->items[0]->text, "storage", 7) != 0) {
-        return refuse(r, "its storage is not given as torch.save does");
+    if (fault != NULL) {
+        return refuse(r, "%s", fault);
     }
-    const pickle_node *class = id->items[1];
-    s->is_untyped = class->name == NAME_UNTYPED_STORAGE;
-    if (class->kind != PICKLE_GLOBAL ||
-        (class->name != NAME_STORAGE && !s->is_untyped)) {
-        return refuse(r, "%s is no class of storages that is read here",
-                      pickle_describe(src->scratch.arena, class));
-    }
-    s->dt = s->is_untyped ? DT_U8 : (dtype) class->dt;
-    const char *key = key_text(r, id->items[2]);
-    if (key == NULL) {
-        return refuse(r, "the key of its storage is no plain name or number");
-    }
-    if (id->items[3]->kind != PICKLE_STRING || !as_u64(id->items[4], &s->n_elems)) {
-        return refuse(r, "place or size of its storage is not valid");
-    }
-    if (strmap_get(src->stored_by_key, key, number)) {
+    if (strmap_get(src->stored_by_key, s->said.key, number)) {
         const torch_stored *old = &src->stored[*number];
-        s->entry = old->entry;
-        return old->dt == s->dt && old->is_untyped == s->is_untyped &&
-                       old->n_elems == s->n_elems
+        s->record = old->record;
+        return old->said.dt == s->said.dt &&
+                       old->said.is_untyped == s->said.is_untyped &&
+                       old->said.n_elems == s->said.n_elems
                    ? RT_OK
                    : refuse(r, "its storage %s has another type or size elsewhere",
-                            key);
+                            s->said.key);
     }
-    TRY(find_stored(r, key, s));
+    TRY(find_stored(r, s));
     if (src->n_stored == src->cap_stored) {
         src->stored = vec_grow(src->scratch.arena, src->stored, src->n_stored,
                                &src->cap_stored, sizeof *src->stored);
     }
     *number = src->n_stored;
     src->stored[src->n_stored++] = *s;
-    strmap_set(src->stored_by_key, key, *number);
+    strmap_set(src->stored_by_key, s->said.key, *number);
     return RT_OK;
 }
 
@@ -268,7 +230,7 @@ static bool read_dims(const pickle_node *node, uint64_t *dims, uint32_t *n)
     }
     *n = node->n;
     for (uint32_t i = 0; i < node->n && i < RT_MAX_RANK; i++) {
-        if (!as_u64(node->items[i], &dims[i])) {
+        if (!torch_as_u64(node->items[i], &dims[i])) {
             return false;
         }
     }
@@ -312,7 +274,7 @@ static rt_status read_extent(const reading *r, const recipe *rec, const torch_st
     uint64_t stride[RT_MAX_RANK] = {0}, offset, n_reached = 0;
     uint32_t rank = 0, n_strides = 0;
 
-    if (!as_u64(rec->args->items[1], &offset) ||
+    if (!torch_as_u64(rec->args->items[1], &offset) ||
         !read_dims(rec->args->items[2], t->shape, &rank) ||
         !read_dims(rec->args->items[3], stride, &n_strides) || rank != n_strides) {
         return refuse(r, "its offset, size and stride are not valid");
@@ -326,7 +288,7 @@ static rt_status read_extent(const reading *r, const recipe *rec, const torch_st
         return refuse(r, "%s", fault);
     }
     set_strides(t, stride);
-    const uint64_t n_held = s->entry->n_bytes / (dtype_bits(t->dt) / 8);
+    const uint64_t n_held = s->record->n_bytes / (dtype_bits(t->dt) / 8);
     if (t->n_elems == 0) {
         offset = 0;
     } else if (!reach(t, stride, offset, &n_reached) || n_reached > n_held) {
@@ -339,7 +301,7 @@ static rt_status read_extent(const reading *r, const recipe *rec, const torch_st
         return refuse(r, "its %" PRIu64 " bytes are expanded from a file of %" PRIu64,
                       t->n_bytes, n_file);
     }
-    t->offset = s->entry->data_at + offset * (dtype_bits(t->dt) / 8);
+    t->offset = s->record->data_at + offset * (dtype_bits(t->dt) / 8);
     return RT_OK;
 }
 
@@ -377,7 +339,7 @@ rt_status torch_tensor_read(torch_source *src, const char *name,
         return refuse(&r, "%s has %u arguments", rec.what, args->n);
     }
     TRY(read_stored(&r, args->items[0], &s, &number));
-    t->dt = s.dt;
+    t->dt = s.said.dt;
     if (rec.name == NAME_TENSOR_3) {
         t->dt = (dtype)args->items[6]->dt;
         if (args->items[6]->kind != PICKLE_GLOBAL ||
@@ -385,7 +347,7 @@ rt_status torch_tensor_read(torch_source *src, const char *name,
             return refuse(&r, "its dtype is not read here");
         }
     }
-    if (s.is_untyped != (rec.name == NAME_TENSOR_3)) {
+    if (s.said.is_untyped != (rec.name == NAME_TENSOR_3)) {
         return refuse(&r, "%s over a storage of the wrong class", rec.what);
     }
     const char *fault = n_plain > 4 ? grad_fault(args->items[4], args->items[5]) : NULL;
@@ -403,17 +365,12 @@ rt_status torch_tensor_read(torch_source *src, const char *name,
 
 void torch_unused_records(const torch_source *src, size_t *n, uint64_t *n_bytes)
 {
-    const char *data = arena_printf(src->scratch.arena, "%s/data/", src->prefix);
-    const size_t n_data = strlen(data);
-
     *n = 0;
     *n_bytes = 0;
-    for (size_t i = 0; i < src->zip->entries.n; i++) {
-        const zip_entry *e = &src->zip->entries.at[i];
-        if (strncmp(e->name, data, n_data) == 0 &&
-            !strmap_has(src->stored_by_key, e->name + n_data)) {
+    for (size_t i = 0; i < src->records.n; i++) {
+        if (!strmap_has(src->stored_by_key, src->records.at[i].key)) {
             *n += 1;
-            *n_bytes += e->n_bytes;
+            *n_bytes += src->records.at[i].n_bytes;
         }
     }
 }

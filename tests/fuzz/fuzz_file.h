@@ -44,8 +44,10 @@ static inline int fuzz_file(const uint8_t *bytes, size_t n_bytes, file_reader re
     arena *a = arena_new();
     context cx = {a, diags_new(a)};
     inventory *inv = inventory_new(a);
-    const inventory_file f = {
-        .path = "input", .fd = memory_file(bytes, n_bytes), .n_bytes = n_bytes};
+    const inventory_file f = {.path = "input",
+                              .format = FORMAT_TORCH,
+                              .fd = memory_file(bytes, n_bytes),
+                              .n_bytes = n_bytes};
 
     if (f.fd >= 0) {
         vec_push(a, &inv->files, f);

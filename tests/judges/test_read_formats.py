@@ -121,6 +121,47 @@ def test_without_crc(tmp_path, state):
     assert "checksums" in same(tmp_path / "x.pth", state)["notes"][0]
 
 
+def save_stream(thing, path, **more):
+    """As torch before 1.6 saved: no zip archive."""
+    torch.save(thing, path, _use_new_zipfile_serialization=False, **more)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_before_zip_archives(tmp_path, state, protocol):
+    more = {name: torch.arange(6).to(dtype) for name, dtype in DTYPES.items()}
+    save_stream({**state, **more}, tmp_path / "x.bin", pickle_protocol=protocol)
+    found = same(tmp_path / "x.bin", {**state, **more})
+    assert found["notes"] == [] and found["format"] == "torch before 1.6"
+
+
+def test_before_zip_archives_nested(tmp_path, state):
+    base = torch.arange(100.0)
+    state = {**state, "x": base, "tie": base, "part": base[10:30].view(4, 5)}
+    layer = torch.nn.Linear(2, 2)
+    adam = torch.optim.Adam(layer.parameters())
+    layer(torch.ones(2)).sum().backward()
+    adam.step()
+    save_stream({"state_dict": state, "optimizer": adam.state_dict()}, tmp_path / "x.ckpt")
+    found = same(tmp_path / "x.ckpt", state)
+    at = {t["name"]: t["offset"] for t in found["tensors"]}
+    assert at["x"] == at["tie"] == at["part"] - 40
+    assert "optimizer" in found["notes"][0] and "used by no tensor" in found["notes"][1]
+
+
+def test_before_zip_archives_large(tmp_path):
+    """The object is longer than what is read of it at first."""
+    state = {f"layers.{i:06}.a_name_that_is_rather_long.weight": torch.full((1,), float(i)) for i in range(9000)}
+    save_stream(state, tmp_path / "x.bin")
+    same(tmp_path / "x.bin", state)
+    (tmp_path / "cut.bin").write_bytes((tmp_path / "x.bin").read_bytes()[:1_100_000])
+    assert "has no end" in run("inspect", tmp_path / "cut.bin", expect=5).stderr
+
+
+def test_before_zip_archives_module(tmp_path):
+    save_stream(torch.nn.Linear(2, 2), tmp_path / "x.bin")
+    assert "state_dict()" in run("inspect", tmp_path / "x.bin", expect=5).stderr
+
+
 def test_index(tmp_path):
     weight_map = {}
     for i, name in enumerate("ab", 1):
@@ -134,7 +175,7 @@ def test_index(tmp_path):
     assert found["notes"] == []
 
 
-@pytest.mark.parametrize("kind", ["sparse", "conjugated", "meta", "complex128", "legacy", "script"])
+@pytest.mark.parametrize("kind", ["sparse", "conjugated", "meta", "complex128", "script"])
 def test_refused(tmp_path, kind):
     path = tmp_path / "x.pth"
     odd = {
@@ -143,9 +184,7 @@ def test_refused(tmp_path, kind):
         "meta": lambda: torch.empty(3, device="meta"),
         "complex128": lambda: torch.ones(3, dtype=torch.complex128),
     }
-    if kind == "legacy":
-        torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
-    elif kind == "script":
+    if kind == "script":
         torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path)
     else:
         torch.save({"w": odd[kind]()}, path)

@@ -179,10 +179,6 @@ static void test_content(kit *k)
     REFUSED(k, kit_write(k, "t.bin", "version https://git-lfs.example/spec/v1", 39),
             "git lfs pull");
     REFUSED(k, kit_write(k, "t.bin", "\x80\x02}q\x01.", 6), "bare pickle");
-    REFUSED(k,
-            kit_write(k, "t.pth",
-                      "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50", 13),
-            "before 1.6");
     REFUSED(k, kit_write(k, "t.pth", "\x89HDF\r\n\x1a\n", 8), "HDF5");
     REFUSED(k, kit_write(k, "t.pth", "hello, world", 12), "no known format");
     char tar[512] = {0};
