@@ -17,6 +17,7 @@
 
 typedef struct output_file {
     const char *name;
+    size_t item; /* its number in the set */
     uint64_t n_bytes;
     size_t *which; /* tensors of this file, in the order given (torch) or of the data */
     size_t n;
@@ -32,7 +33,7 @@ struct output {
     output_file *files;
     size_t n_files;
     uint64_t total_bytes; /* of tensor data; what aliases share counts once */
-    publish *set;         /* item i is file i */
+    publish *set;         /* that of `opt.with` too */
     uint32_t *crc32;      /* by tensor */
     uint8_t *has_crc;     /* a byte each, so threads never share one */
 };
@@ -221,7 +222,7 @@ static rt_status layout_files(context *cx, output *o)
             TRY(safetensors_layout(cx, o->tensors, f->which, f->n, &f->st));
             f->n_bytes = f->st.n_bytes;
         }
-        publish_add_sized(o->set, f->name, f->n_bytes);
+        f->item = publish_add_sized(o->set, f->name, f->n_bytes);
     }
     for (size_t i = 0; i < o->n; i++) {
         output_tensor *t = &o->tensors[i];
@@ -240,7 +241,7 @@ rt_status output_plan(context *cx, const output_options *opt, output_tensor *ten
     o->opt = *opt;
     o->tensors = tensors;
     o->n = n;
-    o->set = publish_new(cx->arena);
+    o->set = opt->with != NULL ? opt->with->set : publish_new(cx->arena);
     o->crc32 = NEW_N(cx->arena, uint32_t, n);
     o->has_crc = NEW_N(cx->arena, uint8_t, n);
     TRY(check_tensors(cx, o));
@@ -335,22 +336,23 @@ static rt_status write_heads(context *cx, output *o)
 {
     for (size_t i = 0; i < o->n_files; i++) {
         output_file *f = &o->files[i];
-        const int fd = publish_fd(o->set, i);
+        const int fd = publish_fd(o->set, f->item);
         const int errnum = o->opt.format == FORMAT_TORCH
                                ? torch_write_head(o->arena, &f->torch, fd)
                                : pwrite_all(fd, f->st.head, f->st.n_head, 0);
         if (errnum != 0) {
-            return publish_failed(cx, "write", publish_path(o->set, i), errnum);
+            return publish_failed(cx, "write", publish_path(o->set, f->item), errnum);
         }
     }
-    return RT_OK;
+    return o->opt.with != NULL ? write_heads(cx, o->opt.with) : RT_OK;
 }
 
 rt_status output_begin(context *cx, output *o, const char *dir, bool force)
 {
-    if (o->n_files > 1) {
-        /* last: who finds it finds all shards */
-        output_add_index(o, arena_printf(o->arena, "%s.index.json", o->opt.name));
+    for (output *x = o; x != NULL; x = x->opt.with) {
+        if (x->n_files > 1) { /* last: who finds it finds all shards */
+            output_add_index(x, arena_printf(x->arena, "%s.index.json", x->opt.name));
+        }
     }
     TRY(publish_begin(cx, o->set, dir, force));
     const rt_status status = write_heads(cx, o);
@@ -362,7 +364,7 @@ rt_status output_begin(context *cx, output *o, const char *dir, bool force)
 
 int output_fd(const output *o, size_t file)
 {
-    return publish_fd(o->set, file);
+    return publish_fd(o->set, o->files[file].item);
 }
 
 void output_set_crc(output *o, size_t tensor, uint32_t crc32)
@@ -373,6 +375,9 @@ void output_set_crc(output *o, size_t tensor, uint32_t crc32)
 
 static rt_status write_tails(context *cx, output *o)
 {
+    if (!output_needs_crc(o)) {
+        return RT_OK;
+    }
     for (size_t i = 0; i < o->n; i++) {
         const output_tensor *t = &o->tensors[i];
         if (t->alias_of < 0 && t->n_bytes > 0 && o->has_crc[i] == 0) {
@@ -380,10 +385,11 @@ static rt_status write_tails(context *cx, output *o)
         }
     }
     for (size_t i = 0; i < o->n_files; i++) {
-        const int errnum = torch_write_tail(o->arena, &o->files[i].torch,
-                                            publish_fd(o->set, i), o->crc32);
+        output_file *f = &o->files[i];
+        const int errnum = torch_write_tail(o->arena, &f->torch,
+                                            publish_fd(o->set, f->item), o->crc32);
         if (errnum != 0) {
-            return publish_failed(cx, "write", publish_path(o->set, i), errnum);
+            return publish_failed(cx, "write", publish_path(o->set, f->item), errnum);
         }
     }
     return RT_OK;
@@ -391,8 +397,8 @@ static rt_status write_tails(context *cx, output *o)
 
 rt_status output_commit(context *cx, output *o, bool sync)
 {
-    if (output_needs_crc(o)) {
-        const rt_status status = write_tails(cx, o);
+    for (output *x = o; x != NULL; x = x->opt.with) {
+        const rt_status status = write_tails(cx, x);
         if (status != RT_OK) {
             publish_abort(o->set);
             return status;

@@ -42,13 +42,15 @@ typedef struct output_tensor {
 } output_tensor;
 
 typedef struct output output;
-
 typedef struct output_options {
     file_format format;   /* FORMAT_SAFETENSORS or FORMAT_TORCH */
     const char *name;     /* file name: "lit_model.pth", "model.safetensors" */
     uint64_t shard_bytes; /* 0: one file.  Else "model-0000i-of-0000n.safetensors" from
                              "model.safetensors"; for torch "pytorch_model-....bin" */
     const char *wrap;     /* torch: put the dict below this key ("model"), or NULL */
+    /* Planned before and not begun, or NULL: its files are begun, committed and aborted
+     * with these, which are published behind them. */
+    output *with;
 } output_options;
 
 /* Lay the tensors out; `tensors` is kept and its last three fields are filled in. */

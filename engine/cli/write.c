@@ -20,10 +20,35 @@ rt_status session_plan(session *s, const job *j)
 
 enum { SAMPLE_EVERY = 32 }; /* tiles */
 
+/* Say what was reported so far; false: it has warnings, which --strict takes for no. */
+static bool say_and_go_on(session *s)
+{
+    session_say(s);
+    if (s->opt.strict && s->n_warnings > 0) {
+        diag_report(s->cx.diags, SEV_ERROR, "strict", NOWHERE,
+                    "there are warnings, and --strict: nothing is written");
+        return false;
+    }
+    return true;
+}
+
+typedef struct writer {
+    session *s;
+    const job *j;
+    progress *bar;
+} writer;
+
+static bool go_on(void *who, const exec_stats *stats)
+{
+    const writer *w = who;
+    merge_warn(&w->s->cx, w->j, stats);
+    progress_end(w->bar);
+    return say_and_go_on(w->s);
+}
+
 static rt_status tell(session *s, const job *j, const run_result *done)
 {
     buf out = {.arena = s->cx.arena}, said = {.arena = s->cx.arena};
-    merge_warn(&s->cx, j, done->stats);
     session_say(s);
     if (session_wants_value(s)) {
         session_value(s, &out, summary_value(s->cx.arena, j, done));
@@ -45,17 +70,17 @@ rt_status session_write(session *s, job *j, run_options *run, const char *dst)
     if (j->status != RT_OK) {
         return j->status;
     }
-    session_say(s);
-    if (o->strict && s->n_warnings > 0) {
-        diag_report(s->cx.diags, SEV_ERROR, "strict", NOWHERE,
-                    "there are warnings, and --strict: nothing is written");
+    if (!say_and_go_on(s)) {
         return RT_NO;
     }
     TRY(job_place(&s->cx, j, run, dst));
     if (o->dry_run) {
         return session_plan(s, j);
     }
-    progress bar;
+    progress bar = {0};
+    writer w = {s, j, &bar};
+    run->go_on = go_on;
+    run->who = &w;
     const bool terminal = isatty(STDERR_FILENO) && !o->quiet && !o->json;
     if (o->progress == WHEN_ALWAYS || (o->progress == WHEN_AUTO && terminal)) {
         run->exec.progress = progress_tell;

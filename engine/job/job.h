@@ -110,6 +110,10 @@ typedef struct run_options {
                  */
     bool force, sync;
     exec_options exec;
+    /* Asked before anything is written (stats NULL) and again, with what was measured,
+     * before it is published; false: RT_NO, and nothing stands.  NULL: always true. */
+    bool (*go_on)(void *who, const exec_stats *stats);
+    void *who;
 } run_options;
 
 typedef struct run_result {

@@ -129,49 +129,69 @@ static plan plan_for(context *cx, const plan *p, file_format format)
     return q;
 }
 
+/* Every tensor of the plan is one of the output's, in the same order. */
 static rt_status stream(context *cx, const plan *p, output *o,
-                        const output_tensor *tensors, const run_options *opt,
-                        const char *dst, exec_stats *stats)
+                        const output_tensor *tensors, const exec_options *opt)
 {
     size_t *index = NEW_N(cx->arena, size_t, p->tensors.n + 1);
     for (size_t i = 0; i < p->tensors.n; i++) {
         index[i] = i;
     }
-    TRY(output_begin(cx, o, dst, opt->force));
-    exec_options ex = opt->exec;
-    ex.stats = stats;
-    const rt_status status = exec_run(cx, p, o, tensors, index, &ex);
-    if (status != RT_OK) {
-        output_abort(o);
-        return status;
-    }
+    return exec_run(cx, p, o, tensors, index, opt);
+}
+
+typedef struct laid_out { /* a plan and the files that it fills */
+    plan plan;
+    output_tensor *tensors;
+    output *o; /* NULL: there is nothing to write */
+} laid_out;
+
+static rt_status lay_out(context *cx, const job *j, const plan *p,
+                         const output_options *opt, laid_out *out)
+{
+    out->plan = plan_for(cx, p, opt->format);
+    out->tensors = tensors_for(cx, &out->plan, opt->format);
+    TRY(output_plan(cx, opt, out->tensors, out->plan.tensors.n, &out->o));
+    protect_inputs(cx, j, out->o);
     return RT_OK;
 }
 
-/* What `keep` rules set aside, in a file of its own; published before the weights. */
-static rt_status write_kept(context *cx, job *j, const run_options *opt,
-                            const char *dst)
+/* What `keep` rules set aside: a file of its own, published with the weights. */
+static rt_status lay_out_kept(context *cx, const job *j, laid_out *kept)
 {
+    *kept = (laid_out){.o = NULL};
     if (j->kept.n == 0) {
         return RT_OK;
     }
-    plan p = {.sources = {j->plan.sources.at, j->plan.sources.n, j->plan.sources.cap},
-              .tensors = {j->kept.at, j->kept.n, j->kept.cap}};
-    output *o;
-    output_tensor *t = tensors_for(cx, &p, FORMAT_SAFETENSORS);
+    const plan p = {
+        .sources = {j->plan.sources.at, j->plan.sources.n, j->plan.sources.cap},
+        .tensors = {j->kept.at, j->kept.n, j->kept.cap}};
     const output_options oo = {.format = FORMAT_SAFETENSORS,
                                .name = "retensor-kept.safetensors"};
-    run_options quiet = *opt;
-    quiet.exec.progress = NULL;
-    TRY(output_plan(cx, &oo, t, p.tensors.n, &o));
-    protect_inputs(cx, j, o);
-    TRY(stream(cx, &p, o, t, &quiet, dst, NULL));
-    return output_commit(cx, o, opt->sync);
+    return lay_out(cx, j, &p, &oo, kept);
+}
+
+static rt_status fill(context *cx, const laid_out *x, const laid_out *kept,
+                      const run_options *opt, exec_stats *stats)
+{
+    exec_options ex = opt->exec;
+    ex.stats = stats;
+    TRY(stream(cx, &x->plan, x->o, x->tensors, &ex));
+    ex.stats = NULL;
+    ex.progress = NULL;
+    return kept->o == NULL ? RT_OK
+                           : stream(cx, &kept->plan, kept->o, kept->tensors, &ex);
+}
+
+static bool may_go_on(const run_options *opt, const exec_stats *stats)
+{
+    return opt->go_on == NULL || opt->go_on(opt->who, stats);
 }
 
 rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
                   run_result *result)
 {
+    laid_out all = {.o = NULL}, kept;
     *result = (run_result){.dir = dst};
     if (j->status != RT_OK) {
         return j->status;
@@ -179,30 +199,34 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
     TRY(check_weights(cx, j));
     TRY(job_place(cx, j, opt, dst));
     TRY(job_decide(cx, j));
-    const output_options oo = options_for(j, opt);
-    const plan p = plan_for(cx, &j->plan, oo.format);
-    output_tensor *tensors = tensors_for(cx, &p, oo.format);
-    output *o;
-    TRY(output_plan(cx, &oo, tensors, p.tensors.n, &o));
-    protect_inputs(cx, j, o);
+    TRY(lay_out_kept(cx, j, &kept));
+    output_options oo = options_for(j, opt);
+    oo.with = kept.o;
+    TRY(lay_out(cx, j, &j->plan, &oo, &all));
     if (!opt->weights_only) {
-        TRY(along_add(cx, j, opt, dst, o));
+        TRY(along_add(cx, j, opt, dst, all.o));
     }
-    TRY(place_stale(cx, j, opt, dst, o));
+    TRY(place_stale(cx, j, opt, dst, all.o));
     if (opt->exec.measure_every > 0) {
-        result->stats = NEW_N(cx->arena, exec_stats, p.tensors.n + 1);
+        result->stats = NEW_N(cx->arena, exec_stats, all.plan.tensors.n + 1);
     }
-    TRY(stream(cx, &p, o, tensors, opt, dst, result->stats));
-    const rt_status kept = write_kept(cx, j, opt, dst);
-    if (kept != RT_OK) {
-        output_abort(o);
-        return kept;
+    if (!may_go_on(opt, NULL)) {
+        return RT_NO;
     }
-    TRY(output_commit(cx, o, opt->sync));
-    for (size_t i = 0; i < output_n_files(o); i++) {
-        vec_push(cx->arena, &result->files, output_file_name(o, i));
-        result->n_bytes += output_file_bytes(o, i);
+    TRY(output_begin(cx, all.o, dst, opt->force));
+    rt_status status = fill(cx, &all, &kept, opt, result->stats);
+    if (status == RT_OK && !may_go_on(opt, result->stats)) {
+        status = RT_NO;
     }
-    result->n_tensors = p.tensors.n;
+    if (status != RT_OK) {
+        output_abort(all.o);
+        return status;
+    }
+    TRY(output_commit(cx, all.o, opt->sync));
+    for (size_t i = 0; i < output_n_files(all.o); i++) {
+        vec_push(cx->arena, &result->files, output_file_name(all.o, i));
+        result->n_bytes += output_file_bytes(all.o, i);
+    }
+    result->n_tensors = all.plan.tensors.n;
     return RT_OK;
 }

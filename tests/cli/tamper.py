@@ -8,7 +8,7 @@
     tamper copy FILE TENSOR NAME   a tensor is stored twice
     tamper cut FILE N                    the last N bytes are missing
     tamper names FILE                    lists the tensors
-    tamper adapter FILE MODULE OUT IN RANK   an adapter of Lit-GPT for one module
+    tamper adapter FILE MODULE OUT IN RANK [A]   an adapter of Lit-GPT for one module; all of lora_A is A
 """
 
 import json
@@ -82,9 +82,9 @@ def names(path):
     print("\n".join(sorted(read(path))))
 
 
-def adapter(path, module, out, size, rank):
+def adapter(path, module, out, size, rank, value=0.01):
     out, size, rank = int(out), int(size), int(rank)
-    a = ("BF16", [rank, size], struct.pack("<H", 0x3C23) * (rank * size))
+    a = ("BF16", [rank, size], struct.pack("<f", float(value))[2:] * (rank * size))
     b = ("BF16", [out, rank], struct.pack("<H", 0x3D80) * (out * rank))
     write(path, {f"{module}.lora_A": a, f"{module}.lora_B": b})
 

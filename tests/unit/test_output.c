@@ -320,6 +320,32 @@ static void test_stale(fixture *f)
     CHECK(strcmp(get_file(f, dir, "m.safetensors", NULL), "old") != 0);
 }
 
+/* Two outputs of one set stand or fall together. */
+static void test_with(fixture *f)
+{
+    const char *dir = dir_of(f, "with");
+    output_tensor t[] = {tensor("a", DT_F32, 1, 1)}, k[] = {tensor("b", DT_F32, 1, 2)};
+    for (unsigned try = 0; try < 2; try++) {
+        output *kept = NULL, *o = NULL;
+        output_options opt = {.format = FORMAT_TORCH, .name = "kept.pth"};
+        CHECK(output_plan(&f->cx, &opt, k, 1, &kept) == RT_OK);
+        opt = (output_options){.format = FORMAT_TORCH, .name = "m.pth", .with = kept};
+        CHECK(output_plan(&f->cx, &opt, t, 1, &o) == RT_OK);
+        CHECK(output_begin(&f->cx, o, dir, false) == RT_OK);
+        CHECK(output_fd(o, 0) != output_fd(kept, 0));
+        write_data(kept, k, 1);
+        if (try == 0) { /* without its checksum the second fails at the very end */
+            CHECK(output_commit(&f->cx, o, false) == RT_BUG && !dir_exists(dir));
+            continue;
+        }
+        write_data(o, t, 1);
+        CHECK(output_commit(&f->cx, o, false) == RT_OK && n_entries(f, dir) == 2);
+        size_t n = 0;
+        (void)get_file(f, dir, "kept.pth", &n);
+        CHECK(n == output_file_bytes(kept, 0));
+    }
+}
+
 /* A name that is taken while the work goes on: nothing of the set may stay. */
 static void test_late_clash(fixture *f)
 {
@@ -429,6 +455,7 @@ int main(void)
     test_abort(&f);
     test_existing(&f);
     test_stale(&f);
+    test_with(&f);
     test_late_clash(&f);
     test_no_space(&f);
     test_plan_errors(&f);
