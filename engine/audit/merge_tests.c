@@ -16,13 +16,14 @@ static rt_status merge_lines(test_run *r, values *v, bool absent, merge_account 
 {
     plan p = {0};
     stage *out = NULL;
+    const merge_how how = {.weight = 1};
     const stage *base = stage_of_inventory(&r->cx, &p, test_inventory(r, LEFT, false));
     const stage *adapter =
         stage_of_inventory(&r->cx, &p, test_inventory(r, RIGHT, absent));
     if (base->tensors.n == 0 && adapter->tensors.n == 0) {
         return RT_OK; /* a test of the configs */
     }
-    return stage_merge(&r->cx, &p, base, adapter, v, NULL, 1, &out, acc);
+    return stage_merge(&r->cx, &p, base, adapter, v, NULL, &how, &out, acc);
 }
 
 /* What a line calls absent no rule may take, were it there. */

@@ -112,6 +112,7 @@ static bool merge_small(trial *t)
     inventory *base = inventory_new(a), *adapter = inventory_new(a);
     stage *out = NULL;
     merge_account acc = {0};
+    const merge_how how = {.weight = 1};
     if (!add_header(t, base, &t->target, t->name[0]) ||
         !add_header(t, adapter, t->factor[0], t->name[1]) ||
         !add_header(t, adapter, t->factor[1], t->name[2])) {
@@ -119,7 +120,7 @@ static bool merge_small(trial *t)
     }
     const stage *b = stage_of_inventory(&t->cx, &t->plan, base);
     const stage *x = stage_of_inventory(&t->cx, &t->plan, adapter);
-    if (stage_merge(&t->cx, &t->plan, b, x, t->v, NULL, 1, &out, &acc) != RT_OK) {
+    if (stage_merge(&t->cx, &t->plan, b, x, t->v, NULL, &how, &out, &acc) != RT_OK) {
         diag *dg = failed(t, "rule '%s' cannot be applied to the probe", t->u->name);
         note_complaints(t->caller->arena, dg, t->cx.diags);
         return false;

@@ -3,31 +3,20 @@
 #include <string.h>
 
 #include "audit/show.h"
-#include "base/pool.h"
+#include "audit/verify_fit.h"
+#include "audit/views.h"
 #include "exec/cast.h"
-#include "exec/run.h"
 
-/* ---- what there is on both sides
- * ------------------------------------------------------ */
-
-typedef struct pair {
-    uint64_t first; /* element that differs; UINT64_MAX: none */
-    int errnum;     /* reading failed */
-    uint32_t bad_src;
-    bool bad_in_a;
-} pair;
+/* ---- what there is on both sides ------------------------------------------------- */
 
 typedef struct verifier {
     context *cx;
     const job *a;
-    const checkpoint *b;
     verify_result *out;
-    plan plans[2]; /* the pairs' tensors, of A and of B */
-    VEC(pair) pairs;
-    run runs[2];
-    const exec_options *opt;
-    uint64_t n_bytes;
-    atomic_uint_fast64_t done_bytes;
+    views views;            /* the pairs' tensors, of A and of B */
+    VEC(uint64_t) differ;   /* by pair: element that differs; UINT64_MAX: none */
+    VEC(const char *) what; /* by pair: what is said when they differ */
+    fitter *fits;           /* of a merge: tensors that an adapter adds to; or NULL */
 } verifier;
 
 static void say(verifier *v, const char *name, const char *what)
@@ -78,6 +67,25 @@ static void count_cast(verifier *v, dtype from, dtype to)
     vec_push(v->cx->arena, &v->out->casts, ((verify_cast){from, to, 1}));
 }
 
+/* Does the adapter store what becomes of the tensor? */
+static bool is_stored_by_adapter(const verifier *v, const plan_tensor *t)
+{
+    for (size_t i = 0; i < t->pieces.n; i++) {
+        const uint32_t src = t->pieces.at[i].src;
+        if (src != NO_SOURCE && v->a->plan.sources.at[src].of_adapter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *what_differs(const verifier *v, const plan_tensor *t)
+{
+    return v->fits == NULL              ? "differs"
+           : is_stored_by_adapter(v, t) ? "is not what the adapter stores"
+                                        : "is changed, and no update reaches it";
+}
+
 /* Values of another dtype are compared as they would be written in B's. */
 static void add_pair(verifier *v, const plan_tensor *t, const plan_tensor *u)
 {
@@ -93,6 +101,8 @@ static void add_pair(verifier *v, const plan_tensor *t, const plan_tensor *u)
                          show_shape(a, u->shape, u->rank)));
     } else if (t->n_elems == 0) {
         v->out->n_equal++;
+    } else if (v->fits != NULL && fit_wants(t)) {
+        fit_add(v->fits, t, u);
     } else {
         plan_tensor own = *t;
         own.alias_of = -1;
@@ -100,9 +110,10 @@ static void add_pair(verifier *v, const plan_tensor *t, const plan_tensor *u)
         if (t->dt != u->dt) {
             count_cast(v, t->dt, u->dt);
         }
-        vec_push(a, &v->plans[0].tensors, own);
-        vec_push(a, &v->plans[1].tensors, *u);
-        vec_push(a, &v->pairs, ((pair){.first = UINT64_MAX}));
+        vec_push(a, &v->views.plans[0].tensors, own);
+        vec_push(a, &v->views.plans[1].tensors, *u);
+        vec_push(a, &v->differ, UINT64_MAX);
+        vec_push(a, &v->what, what_differs(v, t));
     }
 }
 
@@ -154,103 +165,25 @@ static void match(verifier *v, const stage *b)
     }
 }
 
-/* ---- streaming
- * ------------------------------------------------------------------------ */
+/* ---- streaming ------------------------------------------------------------------- */
 
-static int fill(worker *w, const tensor_job *x, uint64_t lo, uint64_t hi)
+static bool compare(void *who, const view_part *part)
 {
-    return tile_fill(w, x, (int64_t)lo, (int64_t)hi);
-}
-
-/* A step that fits the buffers of both. */
-static uint64_t step_of(const tensor_job *x, const tensor_job *y)
-{
-    const uint64_t n = x->tile_elems < y->tile_elems ? x->tile_elems : y->tile_elems;
-    return n < x->n_elems ? n : x->n_elems;
-}
-
-static bool compare_pair(void *shared, unsigned worker_index, size_t i)
-{
-    verifier *v = shared;
-    const tensor_job *x = &v->runs[0].jobs[i], *y = &v->runs[1].jobs[i];
-    worker *wx = &v->runs[0].workers[worker_index],
-           *wy = &v->runs[1].workers[worker_index];
-    pair *p = &v->pairs.at[x->plan_index];
-    const uint64_t n_step = step_of(x, y);
-    for (uint64_t lo = 0; lo < x->n_elems && p->first == UINT64_MAX; lo += n_step) {
-        const uint64_t hi = x->n_elems - lo < n_step ? x->n_elems : lo + n_step;
-        if (v->opt->cancel != NULL && *v->opt->cancel != 0) {
-            return false;
-        }
-        const int in_a = fill(wx, x, lo, hi);
-        const int in_b = in_a != 0 ? 0 : fill(wy, y, lo, hi);
-        if (in_a != 0 || in_b != 0) {
-            p->errnum = in_a != 0 ? in_a : in_b;
-            p->bad_in_a = in_a != 0;
-            p->bad_src = in_a != 0 ? wx->bad_src : wy->bad_src;
-            return false;
-        }
-        const size_t n_bytes = (size_t)(hi - lo) * x->elem_bytes;
-        if (memcmp(wx->out, wy->out, n_bytes) != 0) {
-            size_t at = 0;
-            while (wx->out[at] == wy->out[at]) {
-                at++;
-            }
-            p->first = lo + at / x->elem_bytes;
-        }
-        atomic_fetch_add_explicit(&v->done_bytes, n_bytes, memory_order_relaxed);
+    verifier *v = who;
+    const dtype dt = v->views.plans[1].tensors.at[part->tensor].dt;
+    const unsigned elem_bytes = dtype_bits(dt) % 8 == 0 ? dtype_bits(dt) / 8 : 1;
+    size_t at = 0;
+    if (memcmp(part->elems[0], part->elems[1], part->n * elem_bytes) == 0) {
+        return true;
     }
-    return true;
-}
-
-static void tell(void *shared)
-{
-    verifier *v = shared;
-    v->opt->progress(v->opt->who,
-                     atomic_load_explicit(&v->done_bytes, memory_order_relaxed),
-                     v->n_bytes);
-}
-
-/* Both runs get one list of output tensors, in one order, so job i is job i. */
-static rt_status prepare(verifier *v)
-{
-    context *cx = v->cx;
-    const size_t n = v->plans[0].tensors.n;
-    output_tensor *tensors = NEW_N(cx->arena, output_tensor, n + 1);
-    size_t *index = NEW_N(cx->arena, size_t, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        const plan_tensor *t = &v->plans[0].tensors.at[i];
-        /* Two tied tensors may be compared with one: names are made distinct. */
-        tensors[i] = (output_tensor){.name = arena_printf(cx->arena, "%zu", i),
-                                     .dt = t->dt,
-                                     .rank = (uint8_t)t->rank,
-                                     .alias_of = -1};
-        memcpy(tensors[i].shape, t->shape, sizeof tensors[i].shape);
-        index[i] = i;
-        v->n_bytes += plan_tensor_bytes(t);
+    while (part->elems[0][at] == part->elems[1][at]) {
+        at++;
     }
-    const output_options oo = {.format = FORMAT_SAFETENSORS,
-                               .name = "model.safetensors"};
-    output *o = NULL;
-    TRY(output_plan(cx, &oo, tensors, n, &o));
-    for (unsigned k = 0; k < 2; k++) {
-        v->runs[k] =
-            (run){.plan = &v->plans[k], .opt = v->opt, .output = o, .tensors = tensors};
-        TRY(run_prepare(cx, &v->runs[k], index));
-    }
-    return RT_OK;
+    v->differ.at[part->tensor] = part->first + at / elem_bytes;
+    return false;
 }
 
-static rt_status read_failed(verifier *v, const pair *p)
-{
-    const plan_source *s = &v->plans[p->bad_in_a ? 0 : 1].sources.at[p->bad_src];
-    diag_report(v->cx->diags, SEV_ERROR, "cannot-read", NOWHERE,
-                "cannot read '%s' from '%s': %s", s->t->name,
-                s->inv->files.at[s->t->file].path, strerror(p->errnum));
-    return RT_FILE;
-}
-
-static const char *place_text(arena *a, const plan_tensor *t, uint64_t at)
+const char *verify_place(arena *a, const plan_tensor *t, uint64_t at)
 {
     uint64_t index[RT_MAX_RANK];
     for (unsigned i = t->rank; i-- > 0;) {
@@ -260,29 +193,19 @@ static const char *place_text(arena *a, const plan_tensor *t, uint64_t at)
     return show_shape(a, index, t->rank);
 }
 
-static rt_status collect(verifier *v, bool ran_all)
+static void collect(verifier *v)
 {
-    for (size_t i = 0; i < v->pairs.n; i++) {
-        const pair *p = &v->pairs.at[i];
-        const plan_tensor *t = &v->plans[0].tensors.at[i];
-        if (p->errnum != 0) {
-            return read_failed(v, p);
-        }
-        if (p->first == UINT64_MAX) {
+    for (size_t i = 0; i < v->differ.n; i++) {
+        const plan_tensor *t = &v->views.plans[1].tensors.at[i];
+        if (v->differ.at[i] == UINT64_MAX) {
             v->out->n_equal++;
         } else {
-            const verify_line line = {v->plans[1].tensors.at[i].name, "differs",
-                                      place_text(v->cx->arena, t, p->first)};
+            const verify_line line = {v->views.plans[1].tensors.at[i].name,
+                                      v->what.at[i],
+                                      verify_place(v->cx->arena, t, v->differ.at[i])};
             vec_push(v->cx->arena, &v->out->lines, line);
         }
     }
-    v->out->n_bytes = atomic_load(&v->done_bytes);
-    if (!ran_all) {
-        diag_report(v->cx->diags, SEV_ERROR, "cancelled", NOWHERE,
-                    "stopped before everything was compared");
-        return RT_FILE;
-    }
-    return RT_OK;
 }
 
 static void warn_of_casts(verifier *v)
@@ -302,22 +225,16 @@ static void warn_of_casts(verifier *v)
 rt_status verify_run(context *cx, const job *a, const checkpoint *b,
                      const exec_options *opt, verify_result *out)
 {
-    *out = (verify_result){0};
-    verifier v = {.cx = cx, .a = a, .b = b, .out = out, .opt = opt};
-    v.plans[0].sources.at = a->plan.sources.at;
-    v.plans[0].sources.n = a->plan.sources.n;
-    const stage *there = stage_of_inventory(cx, &v.plans[1], b->inv);
+    *out = (verify_result){.is_merge = a->adapters.n > 0};
+    verifier v = {.cx = cx, .a = a, .out = out, .views = {.n = 2, .look = compare}};
+    v.views.who = &v;
+    v.views.plans[0].sources.at = a->plan.sources.at;
+    v.views.plans[0].sources.n = a->plan.sources.n;
+    const stage *there = stage_of_inventory(cx, &v.views.plans[1], b->inv);
+    v.fits = out->is_merge ? fitter_new(cx, a, &v.views.plans[1]) : NULL;
     match(&v, there);
     warn_of_casts(&v);
-    rt_status status = prepare(&v);
-    if (status == RT_OK) {
-        const unsigned n[2] = {v.runs[0].n_workers, v.runs[1].n_workers};
-        const bool ran_all =
-            pool_run(n[0] < n[1] ? n[0] : n[1], v.runs[0].n_jobs, compare_pair, &v,
-                     opt->progress != NULL ? tell : NULL);
-        status = collect(&v, ran_all);
-    }
-    run_free(&v.runs[0]);
-    run_free(&v.runs[1]);
-    return status;
+    TRY(views_run(cx, &v.views, opt, &out->n_bytes));
+    collect(&v);
+    return v.fits != NULL ? fit_run(v.fits, opt, out) : RT_OK;
 }

@@ -79,6 +79,9 @@ void verify_text(buf *out, const verify_result *r)
     arena *a = out->arena;
     strmap *by_name = strmap_new(a), *kinds = strmap_new(a);
     size_t n_lines = 0;
+    if (r->is_merge) {
+        fit_text(out, r);
+    }
     for (size_t i = 0; i < r->lines.n; i++) {
         (void)strmap_add(by_name, r->lines.at[i].name, i);
         (void)strmap_add(kinds, r->lines.at[i].what, i);
@@ -89,15 +92,20 @@ void verify_text(buf *out, const verify_result *r)
     if (n_lines > MAX_LINES) {
         buf_printf(out, "and %zu more lines\n", n_lines - MAX_LINES);
     }
-    buf_printf(out, "%s equal, %zu different (%s compared)\n",
-               show_count(a, r->n_equal, "tensor"), r->lines.n,
-               show_bytes(a, r->n_bytes));
+    buf_printf(out, "%s%s equal, %zu different (%s compared)\n",
+               r->is_merge ? "beside them " : "", show_count(a, r->n_equal, "tensor"),
+               r->lines.n, show_bytes(a, r->n_bytes));
 }
 
 value *verify_value(arena *a, const verify_result *r)
 {
     value *v = value_record(a), *list = value_list(a), *casts = value_list(a);
-    put_bool(a, v, "equal", r->lines.n == 0);
+    put_bool(a, v, r->is_merge ? "merged" : "equal", verify_holds(r));
+    if (r->is_merge) {
+        value_set(a, v, "times", value_float(a, r->times));
+        value_set(a, v, "residual", value_float(a, r->residual));
+        value_set(a, v, "updates", fit_value(a, r));
+    }
     put_count(a, v, "n_equal", r->n_equal);
     put_count(a, v, "n_bytes", r->n_bytes);
     for (size_t i = 0; i < r->lines.n; i++) {

@@ -1,4 +1,5 @@
-/* verify: two checkpoints, of one layout or of two. */
+/* verify: two checkpoints, of one layout or of two; a base and what was merged into it.
+ */
 #include <unistd.h>
 
 #include "audit/verify.h"
@@ -45,7 +46,7 @@ static rt_status compare(session *s, job *a, const job *b)
     }
     TRY(session_print(s, &out));
     session_say(s);
-    return r.lines.n > 0 || (s->opt.strict && s->n_warnings > 0) ? RT_NO : RT_OK;
+    return !verify_holds(&r) || (s->opt.strict && s->n_warnings > 0) ? RT_NO : RT_OK;
 }
 
 rt_status cmd_verify(session *s)
@@ -54,7 +55,11 @@ rt_status cmd_verify(session *s)
     TRY(open_second(s, &b));
     job_options jo = session_job(s);
     jo.to = b->from;
-    rt_status status = job_convert(&s->cx, &jo, s->opt.args.at[0], &a);
+    jo.scale_is_asked = true; /* what is asked for need not be said */
+    const job_addend adapter = {s->opt.adapter, 1};
+    rt_status status = s->opt.adapter == NULL
+                           ? job_convert(&s->cx, &jo, s->opt.args.at[0], &a)
+                           : job_merge(&s->cx, &jo, s->opt.args.at[0], &adapter, 1, &a);
     if (status == RT_OK) {
         status = compare(s, a, b);
     }

@@ -65,8 +65,8 @@ static const command commands[] = {
      "  3  a rule file is wrong\n"
      "  4  no family fits\n"
      "  5  a file is missing or damaged\n"},
-    {"verify", "A B", 2, 2, RULES, cmd_verify,
-     "compare two checkpoints, of one layout or of two",
+    {"verify", "A B", 2, 2, RULES | OPTION(ADAPTER), cmd_verify,
+     "compare two checkpoints, of one layout or of two; or a base and its merge",
      "retensor verify checkpoints/TinyLlama out",
      "A is planned into the layout of B and compared with B byte by byte as it "
      "streams;\n"
@@ -74,8 +74,19 @@ static const command commands[] = {
      "Where "
      "the\n"
      "dtypes differ, A's values are compared as they would be written in B's, with a "
-     "warning.\n",
-     "  0  all tensors are equal\n"
+     "warning.\n"
+     "With --adapter: is B the base A with the adapter merged, whoever merged it? For "
+     "each\n"
+     "update the scale at which it is in B is fitted by least squares of B - A, and "
+     "compared\n"
+     "with the scale of the adapter's config; `residual` is what the fit leaves, over "
+     "what\n"
+     "rounding to B's dtype leaves (about 1; up to 2 where the merge rounded several "
+     "times).\n"
+     "All other tensors are compared as above. A scale that no config says is found.\n",
+     "  0  all tensors are equal; with --adapter: all updates are merged at the "
+     "declared\n"
+     "     scale, but for rounding, and nothing else is changed\n"
      "  1  they differ; or --strict, and there are warnings\n"
      "  2, 3, 4, 5 as for convert\n"},
     {"plan", "SRC", 1, 1, RULES, cmd_plan,

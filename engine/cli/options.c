@@ -58,6 +58,8 @@ static const option_row rows[OPT_COUNT] = {
                        "adapter weights"},
     [OPT_BASE] = {"--base", "BASE", KIND_TEXT, AT(base),
                   "checkpoint that the adapter was trained on; only headers are read"},
+    [OPT_ADAPTER] = {"--adapter", "ADAPTER", KIND_TEXT, AT(adapter),
+                     "A is a base and B what a merge of this adapter made of it"},
     [OPT_OUT_DIR] = {"--out_dir", "DIR", KIND_TEXT, AT(out_dir), "directory to write"},
     [OPT_OUTPUT_DIR] = {"--output_dir", "DIR", KIND_TEXT, AT(output_dir),
                         "directory to write"},

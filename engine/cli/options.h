@@ -34,7 +34,7 @@ typedef struct options {
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
     const char *checkpoint_dir, *model_name, *checkpoint_path, *output_path,
-        *config_path, *base, *repo_id, *lora_path, *out_dir, *output_dir,
+        *config_path, *base, *adapter, *repo_id, *lora_path, *out_dir, *output_dir,
         *pretrained_checkpoint_dir;
     VEC(const char *) args;
 } options;
@@ -51,6 +51,7 @@ typedef enum option_id {
     OPT_REPO_ID,
     OPT_LORA_PATH,
     OPT_BASE,
+    OPT_ADAPTER,
     OPT_OUT_DIR,
     OPT_OUTPUT_DIR,
     OPT_PRETRAINED,

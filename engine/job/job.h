@@ -34,6 +34,7 @@ typedef struct job_options {
      * defaults, those of its time. */
     const value *adapter_defaults;
     const char *adapter_defaults_of; /* whose they are, for messages */
+    bool scale_is_asked; /* of an adapter: one that no config tells counts as 1 */
 } job_options;
 
 /* One mapping of the chain, and what it did. */

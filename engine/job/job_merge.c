@@ -137,8 +137,9 @@ static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
     merge_account acc = {0};
     stage *next = NULL;
     if (b->j->status == RT_OK) {
+        const merge_how how = {weight, b->opt->scale_is_asked};
         builder_keep_status(b, stage_merge(b->cx, &b->j->plan, b->at, adapter, st.v,
-                                           family, weight, &next, &acc));
+                                           family, &how, &next, &acc));
     }
     if (next == NULL) {
         return b->j->status;

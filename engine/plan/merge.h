@@ -21,6 +21,7 @@ typedef struct job_merge_line { /* one updated tensor of a merge */
     size_t n_factors;
     double scale;
     const char *scale_from; /* "adapter.lora_alpha / adapter.lora_r (FILE)", or NULL */
+    bool scale_is_open;     /* no config tells it: scale is without it */
     uint32_t rank;
     piece_list blocks; /* parts of the target, each with the terms that reach it */
     size_t tensor;     /* index into plan.tensors, or SIZE_MAX */
@@ -32,6 +33,11 @@ typedef struct config_change { /* of the base's config */
     const value *to;
 } config_change;
 
+typedef struct merge_how {
+    double weight;       /* of the whole adapter */
+    bool scale_is_asked; /* one that no config tells is no error, and counts as 1 */
+} merge_how;
+
 typedef struct merge_account {
     VEC(job_merge_line) lines;
     VEC(const char *) unused; /* adapter tensors that no term takes and no line drops */
@@ -42,11 +48,12 @@ typedef struct merge_account {
 } merge_account;
 
 /* Apply the updates of `v->m` (its config[LEFT] is the base's, config[RIGHT] the
- * adapter's), the whole adapter times `weight`.  `family` (values of the base's family,
+ * adapter's).  `family` (values of the base's family,
  * read from its side; or NULL) knows the base's linear maps; without it every tensor
  * with as many dims is one.  *out is `base` with terms. */
 RT_NODISCARD rt_status stage_merge(context *cx, plan *p, const stage *base,
                                    const stage *adapter, values *v, values *family,
-                                   double weight, stage **out, merge_account *acc);
+                                   const merge_how *how, stage **out,
+                                   merge_account *acc);
 
 #endif

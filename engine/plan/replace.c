@@ -10,6 +10,7 @@ void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t 
                            .n_factors = x->n_factors,
                            .scale = x->scale,
                            .scale_from = x->scale_from,
+                           .scale_is_open = x->scale_is_open,
                            .rank = rank,
                            .tensor = SIZE_MAX};
     for (size_t f = 0; f < x->n_factors; f++) {

@@ -70,10 +70,10 @@ static void refuse_other(merger *g, const attempt *x, const plan_tensor *t,
 bool stands_alone(merger *g, const attempt *x, const plan_tensor *t)
 {
     const char *does = x->u->norm != NULL ? "gives norms to" : "replaces";
-    if (g->weight < 1 || g->weight > 1) {
+    if (g->how.weight < 1 || g->how.weight > 1) {
         diag *dg = diag_report(g->cx->diags, SEV_ERROR, "weight", x->u->at,
                                "%s %s %s and cannot be added with the weight %g",
-                               x->factor_name[0], does, t->name, g->weight);
+                               x->factor_name[0], does, t->name, g->how.weight);
         diag_help(dg, "only an adapter of weight 1 may replace tensors or their norms");
         g->worst = RT_MISMATCH;
         return false;

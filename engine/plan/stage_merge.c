@@ -26,45 +26,6 @@ static binding binding_of(const attempt *x)
 
 /* ---- looking up ---------------------------------------------------------------- */
 
-const char *scalar_origin(merger *g, const expr *e)
-{
-    buf b = {.arena = g->cx->arena};
-    uint64_t id;
-    if (e->kind == EXPR_PATH && strmap_get(g->m->value_by_name, e->s, &id)) {
-        const map_value *v = &g->m->values.at[id];
-        e = v->read[RIGHT] != NULL ? v->read[RIGHT] : v->is != NULL ? v->is : e;
-    }
-    expr_print(&b, e);
-    return buf_str(&b);
-}
-
-/* Scalars of the product; an absent config field is an error, never a default. */
-static bool scale_of(merger *g, attempt *x)
-{
-    const binding b = binding_of(x);
-    x->scale = g->weight;
-    for (size_t f = 0; f < x->u->factors.n; f++) {
-        if (x->u->factors.at[f].scalar == NULL) {
-            continue;
-        }
-        const char *why = NULL;
-        const value *s = values_eval(g->cx, g->v, x->u->factors.at[f].scalar, &b, &why);
-        if (s == NULL || !value_is_number(s)) {
-            diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-scale", x->u->at,
-                                   "the adapter's scale is not known%s%s",
-                                   why != NULL ? ": " : "", why != NULL ? why : "");
-            diag_help(dg, "it is never in the weights; give it with --set, for example "
-                          "--set lora_alpha=16 --set lora_r=8");
-            return false;
-        }
-        x->scale *= value_number(s);
-        x->scale_from = arena_printf(
-            g->cx->arena, "%s (%s)", scalar_origin(g, x->u->factors.at[f].scalar),
-            g->v->config_path[RIGHT] != NULL ? g->v->config_path[RIGHT] : "--set");
-    }
-    return true;
-}
-
 /* One tensor of the update in the adapter; true: it is there. */
 static bool look_up(merger *g, attempt *x, const map_tensor *as)
 {
@@ -255,7 +216,8 @@ static void match_one(matching *mt, const map_update *u, size_t at)
         vec_push(g->cx->arena, &mt->halves, x);
         return;
     }
-    fit f = scale_of(g, &x) ? FITS : FIT_FAILED;
+    const binding b = binding_of(&x);
+    fit f = scale_of(g, &b, &x) ? FITS : FIT_FAILED;
     if (f == FITS && !u->target.dims->any) {
         f = settle_stored(g, &x, stored);
     }
@@ -403,7 +365,7 @@ static stage *copy_stage(context *cx, const stage *from)
 }
 
 rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adapter,
-                      values *v, values *family, double weight, stage **out,
+                      values *v, values *family, const merge_how *how, stage **out,
                       merge_account *acc)
 {
     merger g = {.cx = cx,
@@ -413,7 +375,7 @@ rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adap
                 .base = base,
                 .raw = adapter,
                 .v = v,
-                .weight = weight,
+                .how = *how,
                 .acc = acc};
     attempt_list misfits = {0}, halves = {0};
     g.used = NEW_N(cx->arena, bool, adapter->tensors.n + 1);

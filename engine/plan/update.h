@@ -29,7 +29,7 @@ typedef struct merger {
     bool *used;         /* by adapter tensor: taken by an update, or by a complaint */
     unsigned char *map; /* by tensor of `out`: its arrow + 1, or 0: not asked yet */
     VEC(tied_pair) ties;
-    double weight; /* of the whole adapter */
+    merge_how how;
     rt_status worst;
 } merger;
 
@@ -47,12 +47,16 @@ typedef struct attempt {
     size_t n_tensors; /* the magnitudes of `norm =` stand behind the factors */
     double scale;
     const char *scale_from;
+    bool scale_is_open; /* a scalar that no config tells counts as 1 */
     bool *part_on;
     int64_t *size;
 } attempt;
 
 /* What a scalar is calculated from: a value's own expression. */
 const char *scalar_origin(merger *g, const expr *e);
+/* The product of the update's scalars, times the weight; a field that is absent is
+ * never a default.  false: reported. */
+bool scale_of(merger *g, const binding *b, attempt *x);
 
 typedef enum fit { FITS, MISFIT, FIT_FAILED } fit;
 /* Solve the sizes that the shapes tell, and which guarded parts are there: as the

@@ -8,6 +8,7 @@
     tamper copy FILE TENSOR NAME   a tensor is stored twice
     tamper cut FILE N                    the last N bytes are missing
     tamper names FILE                    lists the tensors
+    tamper join FILE A B                 all tensors of A and B
     tamper adapter FILE MODULE OUT IN RANK [A]   an adapter of Lit-GPT for one module; all of lora_A is A
 """
 
@@ -82,6 +83,10 @@ def names(path):
     print("\n".join(sorted(read(path))))
 
 
+def join(path, one, other):
+    write(path, {**read(one), **read(other)})
+
+
 def adapter(path, module, out, size, rank, value=0.01):
     out, size, rank = int(out), int(size), int(rank)
     a = ("BF16", [rank, size], struct.pack("<f", float(value))[2:] * (rank * size))
@@ -90,4 +95,4 @@ def adapter(path, module, out, size, rank, value=0.01):
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (config, drop, add, rename, copy, turn, cut, names, adapter)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (config, drop, add, rename, copy, turn, cut, names, join, adapter)}[sys.argv[1]](*sys.argv[2:])

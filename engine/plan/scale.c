@@ -1,0 +1,112 @@
+/* plan/scale.c -- the scalar factors of an update: what they are calculated from, and
+ * which field they lack. */
+#include <string.h>
+
+#include "grammar/parse.h"
+#include "plan/update.h"
+
+/* What a name of the merge file stands for, or the expression itself. */
+static const expr *meaning_of(const merger *g, const expr *e)
+{
+    uint64_t id;
+    if (e->kind != EXPR_PATH || !strmap_get(g->m->value_by_name, e->s, &id)) {
+        return e;
+    }
+    const map_value *v = &g->m->values.at[id];
+    return v->read[RIGHT] != NULL ? v->read[RIGHT] : v->is != NULL ? v->is : e;
+}
+
+const char *scalar_origin(merger *g, const expr *e)
+{
+    buf b = {.arena = g->cx->arena};
+    expr_print(&b, meaning_of(g, e));
+    return buf_str(&b);
+}
+
+typedef VEC(const char *) name_list;
+
+/* The fields of the adapter for want of which the expression has no value. */
+static void add_lacking(merger *g, const binding *b, const expr *e, name_list *names)
+{
+    static const char side[] = "adapter.";
+    const value *x = values_eval(g->cx, g->v, e, b, NULL);
+    const expr *of = meaning_of(g, e);
+    size_t first = 0, end = of->kid.n;
+    if (x != NULL && x->kind != V_NULL) {
+        return;
+    }
+    if (of != e) {
+        add_lacking(g, b, of, names);
+        return;
+    }
+    if (e->kind == EXPR_PATH && strncmp(e->s, side, sizeof side - 1) == 0) {
+        for (size_t i = 0; i < names->n; i++) {
+            if (strcmp(names->at[i], e->s + sizeof side - 1) == 0) {
+                return;
+            }
+        }
+        vec_push(g->cx->arena, names, e->s + sizeof side - 1);
+    } else if (e->kind == EXPR_BINARY && e->op == OP_ELSE) {
+        first = 1; /* what is right of `??` would do */
+    } else if (e->kind == EXPR_IF) {
+        const value *is = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
+        first = is != NULL && value_truth(is) ? 1 : 2;
+        end = first + 1;
+    }
+    for (size_t i = first; i < end; i++) {
+        add_lacking(g, b, e->kid.at[i], names);
+    }
+}
+
+/* Said once: what one update lacks the others lack too. */
+static void report_no_scale(merger *g, const attempt *x, const expr *scalar,
+                            const binding *b, const char *why)
+{
+    name_list names = {0};
+    buf lacking = {.arena = g->cx->arena}, set = {.arena = g->cx->arena};
+    if (diags_has(g->cx->diags, "no-scale")) {
+        return;
+    }
+    add_lacking(g, b, scalar, &names);
+    for (size_t i = 0; i < names.n; i++) {
+        buf_printf(&lacking, "%sadapter.%s", i == 0 ? "no config has " : ", ",
+                   names.at[i]);
+        buf_printf(&set, " --set %s=...", names.at[i]);
+    }
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-scale", x->u->at,
+                           "the adapter's scale is not known%s%s",
+                           names.n > 0 || why != NULL ? ": " : "",
+                           names.n > 0   ? buf_str(&lacking)
+                           : why != NULL ? why
+                                         : "");
+    diag_help(
+        dg,
+        "it is never in the weights: give it with%s; where somebody merged the "
+        "adapter already, `retensor verify BASE MERGED --adapter ADAPTER` fits it",
+        names.n > 0 ? buf_str(&set) : " --set");
+}
+
+bool scale_of(merger *g, const binding *b, attempt *x)
+{
+    x->scale = g->how.weight;
+    for (size_t f = 0; f < x->u->factors.n; f++) {
+        const expr *scalar = x->u->factors.at[f].scalar;
+        const char *why = NULL;
+        if (scalar == NULL) {
+            continue;
+        }
+        const value *s = values_eval(g->cx, g->v, scalar, b, &why);
+        if (s != NULL && value_is_number(s)) {
+            x->scale *= value_number(s);
+            x->scale_from = arena_printf(
+                g->cx->arena, "%s (%s)", scalar_origin(g, scalar),
+                g->v->config_path[RIGHT] != NULL ? g->v->config_path[RIGHT] : "--set");
+        } else if (g->how.scale_is_asked) {
+            x->scale_is_open = true;
+        } else {
+            report_no_scale(g, x, scalar, b, why);
+            return false;
+        }
+    }
+    return true;
+}
