@@ -267,6 +267,21 @@ typedef struct detect_item { /* detect SIDE E */
     const expr *is;
 } detect_item;
 
+typedef struct config_file { /* lit_config.json when _norm_class != null */
+    const template *name;
+    const expr *when; /* over the config's fields: of these files it is written */
+} config_file;
+typedef VEC(config_file) config_file_list;
+
+/* files SIDE a.pth | b.pth [in shards of N] config c.json: reads any, writes the first
+ */
+typedef struct files_item {
+    const char *side;
+    template_list weights;
+    int64_t shard_bytes; /* 0: one file */
+    config_file_list configs;
+} files_item;
+
 /* field hf.rope_theta : float = 10000.0;  field hf { x: 1, y: 2 }: then the path is the
  * layout alone and `absent` the record. */
 typedef struct field_item {
@@ -424,6 +439,7 @@ typedef enum item_kind {
     ITEM_LET,
     ITEM_CHOICE,
     ITEM_DETECT,
+    ITEM_FILES,
     ITEM_FIELD,
     ITEM_SPELLED,
     ITEM_SPELLED_NAMES,
@@ -455,6 +471,7 @@ struct item {
         define_item define; /* AXIS, VALUE */
         let_item let;       /* LET, CHOICE */
         detect_item detect;
+        files_item files;
         field_item field;
         spelled_item spelled;
         names_item names;

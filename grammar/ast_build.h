@@ -124,6 +124,11 @@ const char *ast_type(parse_state *ps, where at, const char *type);
 const item *ast_field(parse_state *ps, where at, const expr *path, const char *type,
                       const expr *absent);
 const item *ast_spelled(parse_state *ps, where at, const expr *first, expr_list others);
+const item *ast_files(parse_state *ps, where at, const char *side,
+                      template_list weights, int64_t shard_bytes,
+                      config_file_list configs);
+/* The number of bytes of `in shards of N`; the word is no keyword. */
+int64_t ast_shards(parse_state *ps, where at, const char *name, int64_t n_bytes);
 const item *ast_spelled_names(parse_state *ps, where at, const char *side,
                               const template *first, template_list others);
 const item *ast_equation(parse_state *ps, where at, bool soft, const expr *left,

@@ -70,6 +70,27 @@ const item *ast_detect(parse_state *ps, where at, const char *side, const expr *
     return it;
 }
 
+int64_t ast_shards(parse_state *ps, where at, const char *name, int64_t n_bytes)
+{
+    if (strcmp(name, "shards") != 0 || n_bytes == 0) {
+        diag *dg = ast_error(ps, at, "this says nothing about shards");
+        diag_help(dg, "the largest size of a shard: `in shards of 5000000000`");
+    }
+    return n_bytes;
+}
+
+const item *ast_files(parse_state *ps, where at, const char *side,
+                      template_list weights, int64_t shard_bytes,
+                      config_file_list configs)
+{
+    item *it = item_new(ps, at, ITEM_FILES);
+    it->u.files = (files_item){.side = side,
+                               .weights = weights,
+                               .shard_bytes = shard_bytes,
+                               .configs = configs};
+    return it;
+}
+
 /* ---- config ------------------------------------------------------------------ */
 
 const char *ast_type(parse_state *ps, where at, const char *type)

@@ -176,6 +176,23 @@ static bool is_layout(const expr *path)
     return path->kind == EXPR_PATH && strchr(path->s, '.') == NULL;
 }
 
+static void print_files(buf *out, const files_item *f)
+{
+    buf_printf(out, "files %s ", f->side);
+    for (size_t i = 0; i < f->weights.n; i++) {
+        buf_add(out, i == 0 ? "" : " |" MAY_INNER);
+        print_template(out, f->weights.at[i]);
+    }
+    if (f->shard_bytes > 0) {
+        buf_printf(out, " in shards of %lld", (long long)f->shard_bytes);
+    }
+    for (size_t i = 0; i < f->configs.n; i++) {
+        buf_add(out, i == 0 ? MAY_BREAK "config " : " |" MAY_INNER);
+        print_template(out, f->configs.at[i].name);
+        print_when(out, f->configs.at[i].when);
+    }
+}
+
 static void print_field(buf *out, const field_item *f)
 {
     buf_add(out, "field ");
@@ -304,6 +321,7 @@ void print_item(buf *out, const item *it)
         buf_printf(out, "detect %s ", it->u.detect.side);
         print_expr(out, it->u.detect.is);
         break;
+    case ITEM_FILES: print_files(out, &it->u.files); break;
     case ITEM_FIELD: print_field(out, &it->u.field); break;
     case ITEM_SPELLED:
         buf_add(out, "spelled ");

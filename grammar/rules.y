@@ -76,8 +76,8 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %token BECAUSE "'because'" BY "'by'" CAST "'cast'" CHOICE "'choice'" CONFIG "'config'"
 %token CONST "'const'"
 %token DEFAULT "'default'" DETECT "'detect'" DROP "'drop'" EACH "'each'" ELSE "'else'"
-%token EXCEPT "'except'" FALSE "'false'" FAMILY "'family'" FIELD "'field'" HAS "'has'"
-%token IF "'if'" IGNORE "'ignore'" IN "'in'" INCLUDE "'include'" KEEP "'keep'" LET "'let'"
+%token EXCEPT "'except'" FALSE "'false'" FAMILY "'family'" FIELD "'field'" FILES "'files'"
+%token HAS "'has'" IF "'if'" IGNORE "'ignore'" IN "'in'" INCLUDE "'include'" KEEP "'keep'" LET "'let'"
 %token MERGE "'merge'" NOT "'not'" NULL "'null'" OF "'of'" ON "'on'" ONLY "'only'"
 %token OR "'or'" PAD "'pad'" REFUSE "'refuse'" REJECT "'reject'" REQUIRE "'require'"
 %token REST "'rest'" SAME "'same'" SLICE "'slice'" SOFT "'soft'" SPELLED "'spelled'"
@@ -114,9 +114,11 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <expr *> members
 %type <word_list> names opt_without keys
 %type <template *> template holes
-%type <template_list> opt_except templates spelled_names
+%type <template_list> opt_except templates either
+%type <config_file> config_file
+%type <config_file_list> config_files
 %type <segment> hole capture range
-%type <int64_t> shift
+%type <int64_t> shift opt_shards
 %type <alternative> alternative optional text
 %type <alternative_list> alternatives several
 %type <const dims *> dims opt_dims
@@ -344,11 +346,13 @@ item: AXIS NAME equals[l]           { $$ = ast_define(ps, @$, ITEM_AXIS, $NAME, 
     | LET NAME '=' alternatives[l]  { $$ = ast_let(ps, @$, ITEM_LET, $NAME, $l); }
     | CHOICE NAME '=' alternatives[l] { $$ = ast_let(ps, @$, ITEM_CHOICE, $NAME, $l); }
     | DETECT side expr[e]           { $$ = ast_detect(ps, @$, $side, $e); }
+    | FILES side either[l] opt_shards[n] CONFIG config_files[c]
+                                    { $$ = ast_files(ps, @$, $side, $l, $n, $c); }
     | FIELD column[c] opt_type[t] opt_equal[e]
                                     { $$ = ast_field(ps, @$, $c, $t, $e); }
     | FIELD side record[v]          { $$ = ast_field(ps, @$, ast_path(ps, @side, $side), NULL, $v); }
     | SPELLED ref[p] '|' spellings[l] { $$ = ast_spelled(ps, @$, $p, $l); }
-    | SPELLED role template[t] '|' spelled_names[l]
+    | SPELLED role template[t] '|' either[l]
                                     { $$ = ast_spelled_names(ps, @$, $role, $t, $l); }
     | CONFIG REST                   { $$ = ast_item(ps, @$, ITEM_CONFIG_REST); }
     | CONFIG expr[l] '=' expr[r] opt_when[e]
@@ -373,11 +377,19 @@ equals:
     | equals[l] '=' expr[e]         { $$ = $l; vec_push(ps->arena, &$$, $e); }
     ;
 
+opt_shards: %empty { $$ = 0; } | IN NAME OF INT { $$ = ast_shards(ps, @$, $NAME, $INT); } ;
+
+config_files:
+      config_file[f]        { $$ = (config_file_list){0}; vec_push(ps->arena, &$$, $f); }
+    | config_files[l] '|' config_file[f] { $$ = $l; vec_push(ps->arena, &$$, $f); }
+    ;
+config_file: template[t] opt_when[e] { $$ = (config_file){.name = $t, .when = $e}; } ;
+
 opt_type: %empty { $$ = NULL; } | ':' NAME { $$ = ast_type(ps, @NAME, $NAME); } ;
 
-spelled_names:
+either:
       template[t]           { $$ = (template_list){0}; vec_push(ps->arena, &$$, $t); }
-    | spelled_names[l] '|' template[t] { $$ = $l; vec_push(ps->arena, &$$, $t); }
+    | either[l] '|' template[t]     { $$ = $l; vec_push(ps->arena, &$$, $t); }
     ;
 
 spellings:

@@ -43,7 +43,7 @@ static const mistake mistakes[] = {
     {"}", "'axis'", "no brace is open here"},
     {"*", "'['", HOLE},
     {"%", "'['", HOLE},
-    {A_STRING, "a name with holes", "names of tensors stand without quotes"},
+    {A_STRING, "a name with holes", "names of tensors and files stand without quotes"},
     {A_STRING, "a regular expression", "it stands between slashes: name =~ /^tiny-/i"},
     {A_STRING, "a label", "keys stand without quotes: { hidden_size: 4 }"},
     {"*", "a whole number", DIMS},

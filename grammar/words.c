@@ -25,6 +25,7 @@ static const word words[] = {
     {"false", TOK_FALSE, false, true, NULL},
     {"family", TOK_FAMILY, false, false, NULL},
     {"field", TOK_FIELD, true, false, "field SIDE.NAME : TYPE = EXPRESSION"},
+    {"files", TOK_FILES, true, false, "files SIDE WEIGHTS config CONFIG"},
     {"has", TOK_HAS, false, true, NULL},
     {"if", TOK_IF, false, true, NULL},
     {"ignore", TOK_IGNORE, true, false, "ignore SIDE.FIELD, SIDE.FIELD"},

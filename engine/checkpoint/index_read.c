@@ -165,7 +165,7 @@ static rt_status open_shards(index_file *x)
     qsort(names, n, sizeof(const char *), by_name);
     for (size_t i = 0; i < n; i++) {
         TRY(open_weights_file(x->cx, x->inv, path_join(x->cx->arena, x->dir, names[i]),
-                              x->root));
+                              x->root, NULL));
     }
     return RT_OK;
 }

@@ -10,6 +10,13 @@ inventory *inventory_new(arena *a)
     return inv;
 }
 
+const char *inventory_name(arena *a, const inventory *inv, uint32_t file,
+                           const char *name)
+{
+    const char *part = inv->files.at[file].part;
+    return part != NULL ? arena_printf(a, "%s%s", part, name) : name;
+}
+
 bool inventory_add(arena *a, inventory *inv, tensor_info t)
 {
     if (!strmap_add(inv->by_name, t.name, inv->tensors.n)) {

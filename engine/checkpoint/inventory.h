@@ -21,7 +21,8 @@ typedef enum file_format {
 } file_format;
 
 typedef struct tensor_info {
-    const char *name; /* wrapper prefixes (`_orig_mod.`, ...) are already removed */
+    const char *name; /* with its file's part; wrapper prefixes (`_orig_mod.`, ...) are
+                         already removed */
     dtype dt;         /* DT_UNKNOWN for a name without header */
     uint8_t rank;
     bool has_shape;     /* false: names only */
@@ -37,6 +38,8 @@ typedef struct tensor_info {
 
 typedef struct inventory_file {
     const char *path;
+    const char *part; /* "00/": what its tensors' names begin with, to be told from
+                         those of the other numbered files; NULL: nothing */
     file_format format;
     int fd; /* open for reading; -1 for FORMAT_NAMES_ONLY */
     uint64_t n_bytes;
@@ -54,6 +57,9 @@ typedef struct inventory {
 } inventory;
 
 inventory *inventory_new(arena *a);
+/* The name of a tensor that stands as `name` in a file. */
+const char *inventory_name(arena *a, const inventory *inv, uint32_t file,
+                           const char *name);
 /* Append; false when the name is there already. */
 bool inventory_add(arena *a, inventory *inv, tensor_info t);
 const tensor_info *inventory_find(const inventory *inv, const char *name); /* or NULL */

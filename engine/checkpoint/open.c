@@ -15,25 +15,34 @@ static bool is_index(const char *path)
     return n > 5 && strcmp(path + n - 5, ".json") == 0;
 }
 
-static rt_status read_all(context *cx, checkpoint *ck, const char *root)
+static rt_status read_all(context *cx, checkpoint *ck, const found_weights *found,
+                          const char *root)
 {
-    TRY(is_index(ck->weights) ? index_read(cx, ck->inv, ck->weights, root)
-                              : open_weights_file(cx, ck->inv, ck->weights, root));
+    ck->weights = found->paths.at[0];
+    ck->chosen_because = found->because;
+    for (size_t i = 0; i < found->paths.n; i++) {
+        const char *path = found->paths.at[i];
+        TRY(is_index(path)
+                ? index_read(cx, ck->inv, path, root)
+                : open_weights_file(cx, ck->inv, path, root, found->parts.at[i]));
+    }
     return unwrap_names(cx, ck->inv);
 }
 
 /* A directory, of the user or in the hub's cache. */
 static rt_status open_dir(context *cx, checkpoint *ck, const char *dir,
-                          const char *last, const char *root)
+                          const file_name_list *known, const char *root)
 {
+    found_weights found = {0};
     ck->dir = dir;
-    TRY(find_weights(cx, dir, last, &ck->weights, &ck->chosen_because));
-    return read_all(cx, ck, root);
+    TRY(find_weights(cx, dir, known, &found));
+    return read_all(cx, ck, &found, root);
 }
 
 /* No such path here: a repository in the hub's cache?  Its files are links that must
  * not leave the repository's own directory, two above the snapshot. */
-static rt_status open_cached(context *cx, checkpoint *ck, const char *last, int err)
+static rt_status open_cached(context *cx, checkpoint *ck, const file_name_list *known,
+                             int err)
 {
     const char *dir = hub_cache_find(cx->arena, ck->given);
 
@@ -45,32 +54,34 @@ static rt_status open_cached(context *cx, checkpoint *ck, const char *last, int 
             "cannot open: %s", strerror(err));
     }
     const char *snapshots = path_dir(cx->arena, dir);
-    return open_dir(cx, ck, dir, last, path_dir(cx->arena, snapshots));
+    return open_dir(cx, ck, dir, known, path_dir(cx->arena, snapshots));
 }
 
-static rt_status open_given(context *cx, checkpoint *ck, const char *last)
+static rt_status open_given(context *cx, checkpoint *ck, const file_name_list *known)
 {
+    found_weights found = {0};
     struct stat st;
 
     if (stat(ck->given, &st) != 0) {
-        return open_cached(cx, ck, last, errno);
+        return open_cached(cx, ck, known, errno);
     }
     if (S_ISDIR(st.st_mode)) {
-        return open_dir(cx, ck, ck->given, last, NULL);
+        return open_dir(cx, ck, ck->given, known, NULL);
     }
     ck->dir = path_dir(cx->arena, ck->given);
-    ck->weights = ck->given;
-    return read_all(cx, ck, NULL);
+    vec_push(cx->arena, &found.paths, ck->given);
+    vec_push(cx->arena, &found.parts, find_part(cx->arena, known, ck->given));
+    return read_all(cx, ck, &found, NULL);
 }
 
-rt_status checkpoint_open_before(context *cx, const char *path, const char *last,
-                                 checkpoint **out)
+rt_status checkpoint_open_known(context *cx, const char *path,
+                                const file_name_list *known, checkpoint **out)
 {
     checkpoint *ck = NEW(cx->arena, checkpoint);
 
     ck->given = arena_strdup(cx->arena, path);
     ck->inv = inventory_new(cx->arena);
-    const rt_status status = open_given(cx, ck, last);
+    const rt_status status = open_given(cx, ck, known);
     if (status != RT_OK) {
         inventory_close(ck->inv);
         return status;
@@ -81,5 +92,6 @@ rt_status checkpoint_open_before(context *cx, const char *path, const char *last
 
 rt_status checkpoint_open(context *cx, const char *path, checkpoint **out)
 {
-    return checkpoint_open_before(cx, path, NULL, out);
+    const file_name_list none = {0};
+    return checkpoint_open_known(cx, path, &none, out);
 }

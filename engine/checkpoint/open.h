@@ -1,10 +1,9 @@
 /* checkpoint/open.h -- the one door for reading: what a user names becomes an
  * inventory.
  *
- *     directory        its weights, found as transformers and litgpt find them:
- *                      lit_model.pth; else model.safetensors[.index.json];
- *                      else pytorch_model.bin[.index.json]; else model.pth /
- *                      consolidated or other single *.safetensors, *.bin, *.pth
+ *     directory        its weights: the first of the known names that is there, or its
+ *                      NAME.index.json; numbered files are one checkpoint; else a
+ *                      single other *.safetensors, *.bin, *.pth
  *     weights file     .safetensors .bin .pth .pt .ckpt: by content, not by ending
  *     index file       *.index.json: its shards beside it; shards missing altogether
  *                      give an inventory of names (FORMAT_NAMES_ONLY), some missing
@@ -19,6 +18,7 @@
 #ifndef RT_CHECKPOINT_OPEN_H
 #define RT_CHECKPOINT_OPEN_H
 
+#include "base/file_name.h"
 #include "base/status.h"
 #include "checkpoint/inventory.h"
 #include "diag/diag.h"
@@ -26,22 +26,22 @@
 typedef struct checkpoint {
     const char *given;   /* what the user wrote */
     const char *dir;     /* directory of the weights: configs and side-cars lie here */
-    const char *weights; /* path of the file or index that was taken */
+    const char *weights; /* path of the file or index that was taken, or the first */
     inventory *inv;
     const char *chosen_because; /* NULL, or what was passed over: "also there: ..." */
 } checkpoint;
 
-/* RT_FILE with diagnostics when it cannot be read or is damaged. */
+/* RT_FILE with diagnostics when it cannot be read or is damaged.  No names are known:
+ * for files, and directories that hold one. */
 RT_NODISCARD rt_status checkpoint_open(context *cx, const char *path, checkpoint **out);
 
-/* The same, but weights of this usual name are taken only when there are no others: a
- * conversion in place finds its source again, not what it wrote.  `last` may be NULL.
- */
-RT_NODISCARD rt_status checkpoint_open_before(context *cx, const char *path,
-                                              const char *last, checkpoint **out);
+/* The same with the names that weights may have, the preferred ones first. */
+RT_NODISCARD rt_status checkpoint_open_known(context *cx, const char *path,
+                                             const file_name_list *known,
+                                             checkpoint **out);
 
 /* Is it a name under which a directory's weights, a shard or an index are found? */
-bool weights_name(const char *name);
+bool weights_name(arena *a, const file_name_list *known, const char *name);
 
 /* A path of the hub cache for org/name[@rev], or NULL (not cached). */
 const char *hub_cache_find(arena *a, const char *repo_id);

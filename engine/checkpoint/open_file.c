@@ -117,9 +117,9 @@ static rt_status cannot_open(context *cx, const char *path, int err)
 }
 
 rt_status open_weights_file(context *cx, inventory *inv, const char *path,
-                            const char *root)
+                            const char *root, const char *part)
 {
-    inventory_file f = {.path = path};
+    inventory_file f = {.path = path, .part = part};
     struct stat st;
 
     if (root != NULL) {

@@ -6,15 +6,21 @@
 
 /* open_file.c: open one weights file as the next file of inv, tell its format by its
  * content and read its header.  `root` (or NULL) is a directory that it must lie in
- * when links are followed. */
+ * when links are followed; `part` is as in inventory_file. */
 RT_NODISCARD rt_status open_weights_file(context *cx, inventory *inv, const char *path,
-                                         const char *root);
+                                         const char *root, const char *part);
 
-/* find.c: the weights of a directory, or an error that says what was looked for.
- * `last` is as for checkpoint_open_before(), *because as in checkpoint.chosen_because.
- */
-RT_NODISCARD rt_status find_weights(context *cx, const char *dir, const char *last,
-                                    const char **path, const char **because);
+typedef struct found_weights {
+    VEC(const char *) paths; /* a file or an index; or numbered files, by number */
+    VEC(const char *) parts; /* of each path, as in inventory_file */
+    const char *because;     /* as checkpoint.chosen_because */
+} found_weights;
+
+/* find.c: the weights of a directory, or an error that says what was looked for. */
+RT_NODISCARD rt_status find_weights(context *cx, const char *dir,
+                                    const file_name_list *known, found_weights *out);
+/* The part of a file that is named by itself, or NULL. */
+const char *find_part(arena *a, const file_name_list *known, const char *path);
 
 /* index_read.c: an index and its shards into inv. */
 RT_NODISCARD rt_status index_read(context *cx, inventory *inv, const char *path,

@@ -32,6 +32,7 @@ struct output {
     size_t n;
     output_file *files;
     size_t n_files;
+    const char **parts;   /* of numbered files: the digits of each */
     uint64_t total_bytes; /* of tensor data; what aliases share counts once */
     publish *set;         /* that of `opt.with` too */
     uint32_t *crc32;      /* by tensor */
@@ -172,6 +173,51 @@ static uint32_t assign_files(output *o)
     return n_files;
 }
 
+/* ---- numbered files ------------------------------------------------------------ */
+
+static int by_digits(const void *x, const void *y)
+{
+    const char *a = *(const char *const *)x, *b = *(const char *const *)y;
+    const size_t n_a = strlen(a), n_b = strlen(b);
+    return n_a != n_b ? (n_a < n_b ? -1 : 1) : strcmp(a, b);
+}
+
+/* "00/norm.weight" becomes norm.weight of file 00; the files stand by number. */
+static rt_status assign_numbered(context *cx, output *o)
+{
+    strmap *files = strmap_new(o->arena);
+    for (size_t i = 0; i < o->n; i++) {
+        const char *name = o->tensors[i].name, *slash = strchr(name, '/');
+        if (slash == NULL || strspn(name, "0123456789") != (size_t)(slash - name)) {
+            diag *dg = diag_report(cx->diags, SEV_ERROR, "no-file-part", NOWHERE,
+                                   "nothing tells in which file '%s' stands", name);
+            diag_help(dg, "in this layout names begin with the number of the file, "
+                          "as the rules have to say: 00/NAME");
+            return RT_MISMATCH;
+        }
+        const char *digits = arena_strndup(o->arena, name, (size_t)(slash - name));
+        (void)strmap_add(files, digits, 0);
+    }
+    o->n_files = strmap_count(files);
+    o->parts = NEW_N(o->arena, const char *, o->n_files + 1);
+    for (size_t f = 0; f < o->n_files; f++) {
+        o->parts[f] = strmap_key(files, f);
+    }
+    qsort(o->parts, o->n_files, sizeof *o->parts, by_digits);
+    for (size_t f = 0; f < o->n_files; f++) {
+        strmap_set(files, o->parts[f], f);
+    }
+    for (size_t i = 0; i < o->n; i++) {
+        output_tensor *t = &o->tensors[i];
+        const size_t n_digits = strspn(t->name, "0123456789");
+        uint64_t file = 0;
+        (void)strmap_get(files, arena_strndup(o->arena, t->name, n_digits), &file);
+        t->file = (uint32_t)file;
+        t->name += n_digits + 1;
+    }
+    return RT_OK;
+}
+
 static const char *shard_name(arena *a, const char *name, size_t file, size_t n_files)
 {
     if (n_files == 1) {
@@ -192,13 +238,15 @@ static void fill_files(output *o)
     size_t *counts = NEW_N(o->arena, size_t, o->n_files);
     for (size_t i = 0; i < o->n; i++) {
         output_tensor *t = &o->tensors[i];
-        if (t->alias_of >= 0) {
+        if (t->alias_of >= 0) { /* in numbered files the same already */
             t->file = o->tensors[t->alias_of].file;
         }
         counts[t->file] += t->alias_of < 0 || has_aliases;
     }
     for (size_t f = 0; f < o->n_files; f++) {
-        o->files[f].name = shard_name(o->arena, o->opt.name, f, o->n_files);
+        o->files[f].name = o->opt.numbered != NULL
+                               ? file_name_fill(o->arena, o->opt.numbered, o->parts[f])
+                               : shard_name(o->arena, o->opt.name, f, o->n_files);
         o->files[f].which = NEW_N(o->arena, size_t, counts[f]);
     }
     for (size_t i = 0; i < o->n; i++) {
@@ -245,7 +293,11 @@ rt_status output_plan(context *cx, const output_options *opt, output_tensor *ten
     o->crc32 = NEW_N(cx->arena, uint32_t, n);
     o->has_crc = NEW_N(cx->arena, uint8_t, n);
     TRY(check_tensors(cx, o));
-    o->n_files = assign_files(o);
+    if (opt->numbered != NULL) {
+        TRY(assign_numbered(cx, o));
+    } else {
+        o->n_files = assign_files(o);
+    }
     fill_files(o);
     TRY(layout_files(cx, o));
     *out = o;
@@ -350,7 +402,8 @@ static rt_status write_heads(context *cx, output *o)
 rt_status output_begin(context *cx, output *o, const char *dir, bool force)
 {
     for (output *x = o; x != NULL; x = x->opt.with) {
-        if (x->n_files > 1) { /* last: who finds it finds all shards */
+        if (x->n_files > 1 &&
+            x->opt.numbered == NULL) { /* last: who finds it finds all shards */
             output_add_index(x, arena_printf(x->arena, "%s.index.json", x->opt.name));
         }
     }

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/file_name.h"
 #include "base/status.h"
 #include "base/value.h"
 #include "checkpoint/inventory.h"
@@ -47,13 +48,17 @@ typedef struct output_options {
     const char *name;     /* file name: "lit_model.pth", "model.safetensors" */
     uint64_t shard_bytes; /* 0: one file.  Else "model-0000i-of-0000n.safetensors" from
                              "model.safetensors"; for torch "pytorch_model-....bin" */
-    const char *wrap;     /* torch: put the dict below this key ("model"), or NULL */
+    const file_name *numbered; /* each tensor goes to the file whose number its name
+                                  begins with, under the rest of it; or NULL */
+    const char *wrap; /* torch: put the dict below this key ("model"), or NULL */
     /* Planned before and not begun, or NULL: its files are begun, committed and aborted
      * with these, which are published behind them. */
     output *with;
 } output_options;
 
-/* Lay the tensors out; `tensors` is kept and its last three fields are filled in. */
+/* Lay the tensors out; `tensors` is kept and its last three fields are filled in, with
+ * numbered files the names are shortened.  RT_MISMATCH when a tensor cannot be stored.
+ */
 RT_NODISCARD rt_status output_plan(context *cx, const output_options *opt,
                                    output_tensor *tensors, size_t n, output **out);
 size_t output_n_files(const output *o);

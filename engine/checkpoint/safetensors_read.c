@@ -204,8 +204,9 @@ static rt_status read_tensor(header *h, const char *name, size_t n_bytes)
     t.offset = h->data_at + s.begin;
     t.storage = (uint32_t)h->spans.n;
     vec_push(h->cx->arena, &h->spans, s);
+    t.name = inventory_name(h->cx->arena, h->inv, h->file, name);
     if (!inventory_add(h->cx->arena, h->inv, t)) {
-        const tensor_info *old = inventory_find(h->inv, name);
+        const tensor_info *old = inventory_find(h->inv, t.name);
         const char *where_else = h->inv->files.at[old->file].path;
         return old->file == h->file
                    ? bad_file(h->cx, h->path, NULL,

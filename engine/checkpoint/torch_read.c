@@ -158,11 +158,11 @@ static rt_status read_entry(torch_source *src, const pickle_node *key,
     }
     const char *name = arena_strndup(src->cx->arena, key->text, key->n);
     TRY(torch_tensor_read(src, name, value, &t));
-    t.name = name;
+    t.name = inventory_name(src->cx->arena, src->inv, src->file, name);
     if (inventory_add(src->cx->arena, src->inv, t)) {
         return RT_OK;
     }
-    const tensor_info *old = inventory_find(src->inv, name);
+    const tensor_info *old = inventory_find(src->inv, t.name);
     return old->file == src->file
                ? bad_file(src->cx, src->path, NULL, "tensor %s stands twice", name)
                : bad_file(src->cx, src->path, NULL, "tensor %s stands in %s already",

@@ -12,19 +12,18 @@
 enum { MEMBER_PICKLE, MEMBER_BYTEORDER, MEMBER_FIRST_DATA };
 
 /* "lit_model.pth" -> "lit_model": the folder inside, as torch.save names it. */
-static const char *folder_name(arena *a, const char *file_name)
+static const char *folder_name(arena *a, const char *of_file)
 {
-    const char *dot = strrchr(file_name, '.');
-    const size_t n = dot == NULL ? strlen(file_name) : (size_t)(dot - file_name);
-    return n == 0 ? "archive" : arena_strndup(a, file_name, n);
+    const char *dot = strrchr(of_file, '.');
+    const size_t n = dot == NULL ? strlen(of_file) : (size_t)(dot - of_file);
+    return n == 0 ? "archive" : arena_strndup(a, of_file, n);
 }
 
 void torch_layout(context *cx, output_tensor *tensors, const size_t *which, size_t n,
-                  size_t *keys, const char *file_name, const char *wrap,
-                  torch_file *out)
+                  size_t *keys, const char *of_file, const char *wrap, torch_file *out)
 {
     arena *a = cx->arena;
-    const char *folder = folder_name(a, file_name);
+    const char *folder = folder_name(a, of_file);
     *out = (torch_file){.pickle.arena = a};
     for (size_t i = 0; i < n; i++) {
         if (tensors[which[i]].alias_of < 0) {

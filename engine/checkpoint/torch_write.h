@@ -22,8 +22,7 @@ typedef struct torch_file {
  * list has the tensor that it stands for in the same list.  `keys` has room for every
  * tensor; those in the list are written. */
 void torch_layout(context *cx, output_tensor *tensors, const size_t *which, size_t n,
-                  size_t *keys, const char *file_name, const char *wrap,
-                  torch_file *out);
+                  size_t *keys, const char *of_file, const char *wrap, torch_file *out);
 
 /* Everything but the data and what depends on its checksums; returns 0 or an errno. */
 int torch_write_head(arena *a, torch_file *f, int fd);

@@ -20,7 +20,7 @@ static const char *without_compiled(arena *a, const char *name)
     }
     char *copy = arena_strdup(a, name), *to = copy;
     for (const char *from = name; *from != '\0';) {
-        const bool at_start = from == name || from[-1] == '.';
+        const bool at_start = from == name || from[-1] == '.' || from[-1] == '/';
         if (at_start && strncmp(from, compiled, n) == 0) {
             from += n;
         } else {

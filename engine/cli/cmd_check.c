@@ -4,6 +4,7 @@
 #include "audit/rule_tests.h"
 #include "audit/show.h"
 #include "cli/command.h"
+#include "config/layouts.h"
 
 static void add_list(buf *out, const char *head, const char *const *texts, size_t n)
 {
@@ -73,7 +74,10 @@ static void tell_fragment(const session *s, const char *path, const ast_file *fi
     vec_push(a, &list->items, v);
 }
 
-static rt_status check_one(session *s, const char *path, buf *out, value *list)
+typedef VEC(const mapping *) mapping_list;
+
+static rt_status check_one(session *s, const char *path, mapping_list *checked,
+                           buf *out, value *list)
 {
     const ast_file *file = NULL;
     const mapping *m = NULL;
@@ -84,6 +88,7 @@ static rt_status check_one(session *s, const char *path, buf *out, value *list)
         return RT_OK;
     }
     TRY(mapping_check(&s->cx, file, &m));
+    vec_push(s->cx.arena, checked, m);
     const size_t n_failed = rule_tests_run(&s->cx, m);
     probe_run(&s->cx, m, &probe);
     if (s->opt.lints || s->opt.strict) {
@@ -98,15 +103,31 @@ static rt_status check_one(session *s, const char *path, buf *out, value *list)
     return n_failed + probe.n_failed > 0 ? RT_NO : RT_OK;
 }
 
+/* Two files, or one and an embedded one, must not name the files of one layout
+ * differently. */
+static rt_status check_files(session *s, const mapping_list *checked)
+{
+    const layout_table *all;
+    bool names_some = false;
+    for (size_t i = 0; i < checked->n; i++) {
+        names_some = names_some || checked->at[i]->files[LEFT] != NULL ||
+                     checked->at[i]->files[RIGHT] != NULL;
+    }
+    return names_some ? layouts_load(&s->cx, checked->at, checked->n, &all) : RT_OK;
+}
+
 rt_status cmd_check(session *s)
 {
     rt_status worst = RT_OK;
     buf out = {.arena = s->cx.arena};
     value *list = value_list(s->cx.arena);
+    mapping_list checked = {0};
     for (size_t i = 0; i < s->opt.args.n; i++) {
-        const rt_status status = check_one(s, s->opt.args.at[i], &out, list);
+        const rt_status status = check_one(s, s->opt.args.at[i], &checked, &out, list);
         worst = status > worst ? status : worst;
     }
+    const rt_status named = check_files(s, &checked);
+    worst = named > worst ? named : worst;
     if (s->opt.sarif) {
         session_sarif(s);
     } else {

@@ -7,7 +7,7 @@
 rt_status cmd_inspect(session *s)
 {
     checkpoint *c = NULL;
-    TRY(checkpoint_open(&s->cx, s->opt.args.at[0], &c));
+    TRY(session_open(s, s->opt.args.at[0], &c));
     buf out = {.arena = s->cx.arena};
     if (session_wants_value(s)) {
         session_value(s, &out, inspect_value(s->cx.arena, c));

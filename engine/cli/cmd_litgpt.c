@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
-#include "config/convert.h"
+#include "config/layouts.h"
 
 /* A directory given by its option or as the argument `at`. */
 static rt_status need(session *s, const char *given, size_t at, const char *what,
@@ -66,7 +66,10 @@ static rt_status to_lit(session *s, const char *to, const char *config_name)
     run_options run = session_run(s);
     jo.from = "hf";
     jo.to = s->opt.to != NULL ? s->opt.to : to;
-    run.config_name = config_is_file_of(jo.to, config_name) ? config_name : NULL;
+    const layout_table *l;
+    TRY(layouts_load(&s->cx, NULL, 0, &l));
+    run.config_name =
+        config_is_file_of(layout_of(l, jo.to), config_name) ? config_name : NULL;
     put_beside(&run, false);
     return run_job(s, &jo, dir, &run, dir);
 }

@@ -6,8 +6,8 @@
 
 /* The layout that --from or --to says, or that names tell; `otherwise` where no family
  * knows them. */
-static const char *layout_of(session *s, const char *said, const char *path,
-                             const char *otherwise)
+static const char *layout_told(session *s, const char *said, const char *path,
+                               const char *otherwise)
 {
     context quiet = {s->cx.arena, diags_new(s->cx.arena)};
     job_options jo = session_job(s);
@@ -26,17 +26,20 @@ static rt_status open_both(session *s, const checkpoint *from[2], buf *out)
 {
     const char *const *at = s->opt.args.at;
     suggest_side side[2] = {
-        {.layout = layout_of(s, s->opt.from, at[0], "a"), .from = from[0]},
-        {.layout = layout_of(s, s->opt.to, at[1], "b"), .from = from[1]},
+        {.layout = layout_told(s, s->opt.from, at[0], "a"), .from = from[0]},
+        {.layout = layout_told(s, s->opt.to, at[1], "b"), .from = from[1]},
     };
     if (strcmp(side[0].layout, side[1].layout) == 0) {
         side[0].layout = "a";
         side[1].layout = "b";
     }
+    const layout_table *known;
+    TRY(layouts_load(&s->cx, NULL, 0, &known));
     for (unsigned k = 0; k < 2; k++) {
         value *config = NULL;
         const char *path;
-        TRY(config_load(&s->cx, side[k].layout, from[k]->dir, &config, &path));
+        TRY(config_load(&s->cx, layout_of(known, side[k].layout), from[k]->dir, &config,
+                        &path));
         side[k].config = config;
     }
     return suggest_rules(&s->cx, side, out);
@@ -46,8 +49,8 @@ rt_status cmd_suggest(session *s)
 {
     checkpoint *a = NULL, *b = NULL;
     buf out = {.arena = s->cx.arena};
-    TRY(checkpoint_open(&s->cx, s->opt.args.at[0], &a));
-    rt_status status = checkpoint_open(&s->cx, s->opt.args.at[1], &b);
+    TRY(session_open(s, s->opt.args.at[0], &a));
+    rt_status status = session_open(s, s->opt.args.at[1], &b);
     if (status == RT_OK) {
         status = open_both(s, (const checkpoint *[2]){a, b}, &out);
         inventory_close(b->inv);

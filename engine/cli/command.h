@@ -75,6 +75,9 @@ RT_NODISCARD rt_status session_print(session *s, const buf *text);
 rt_status session_usage(session *s, const char *help, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 job_options session_job(const session *s);
+/* Open a checkpoint without a job: its weights have the names that embedded rules say.
+ */
+RT_NODISCARD rt_status session_open(session *s, const char *path, checkpoint **out);
 run_options session_run(const session *s);
 uint64_t session_memory(const session *s); /* bytes for buffers */
 

@@ -87,6 +87,14 @@ job_options session_job(const session *s)
     };
 }
 
+rt_status session_open(session *s, const char *path, checkpoint **out)
+{
+    const layout_table *l;
+    TRY(layouts_load(&s->cx, NULL, 0, &l));
+    const file_name_list known = layouts_weights(s->cx.arena, l, NULL);
+    return checkpoint_open_known(&s->cx, path, &known, out);
+}
+
 uint64_t session_memory(const session *s)
 {
     return s->opt.memory_bytes != 0 ? s->opt.memory_bytes : (uint64_t)32 << 20;

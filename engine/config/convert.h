@@ -51,24 +51,10 @@ RT_NODISCARD rt_status config_convert(context *cx, const values *from, unsigned 
 int config_detect(context *cx, const mapping *m, unsigned side, const value *config,
                   bool (*has_tensor)(void *who, const template *t), void *who);
 
-/* Files of a layout: config.json for "hf", model_config.yaml for "lit", lit_config.json
- * (later model_config.yaml) for "lit-legacy", adapter_config.json /
- * hyperparameters.yaml for adapters.  Read the one that stands in dir (NULL record,
- * RT_OK when there is none). */
-RT_NODISCARD rt_status config_load(context *cx, const char *layout, const char *dir,
-                                   value **record, const char **path);
-RT_NODISCARD rt_status config_load_file(context *cx, const char *path, value **record);
-/* The k-th name of this layout's config, in the order in which they are looked for;
- * NULL past the last. */
-const char *config_file_name(const char *layout, size_t k);
-bool config_is_file_of(const char *layout, const char *name);
-bool config_is_file_name(const char *name); /* of any layout */
-/* Name of the file that is written: of several the one whose fields these are.
+/* Does a condition over bare fields, as in a `detect` line, hold of this side's config?
  */
-const char *config_file_for(const char *layout, const value *record);
-/* Text of the file of this name. */
-const char *config_text(arena *a, const char *name, const value *record,
-                        size_t *n_bytes);
+bool config_fits(context *cx, const mapping *m, unsigned side, const value *config,
+                 const expr *e);
 
 /* Rows of the named-model table (rules/models.json, embedded): {layout, name, org,
  * repo, family, fields}. */

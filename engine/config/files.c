@@ -1,81 +1,43 @@
-/* Config files of the layouts: their names, and text to records and back. */
+/* The config files of layouts: which it is, and text to records and back. */
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/yaml.h"
 #include "config/convert.h"
+#include "config/layouts.h"
 
 /* Configs are a few kilobytes; the largest seen, with quantisation lists, 2 MB. */
 #define MAX_CONFIG_BYTES (64u << 20)
 
-/* A layout's files.  Where it has several they tell eras of it apart, by a field that
- * only the one or the other has: a legacy checkpoint of March to December 2024 has
- * today's file name and today's names of fields. */
-typedef struct layout_file {
-    const char *name, *mark;
-} layout_file;
-
-static const struct {
-    const char *layout;
-    layout_file file[2];
-} files[] = {
-    {"lit", {{"model_config.yaml", NULL}}},
-    {"lit-legacy",
-     {{"lit_config.json", "_norm_class"}, {"model_config.yaml", "norm_class_name"}}},
-    {"lora-lit", {{"hyperparameters.yaml", NULL}}},
-    {"lora-peft", {{"adapter_config.json", NULL}}},
-    {"lora-mlx", {{"adapter_config.json", NULL}}},
-    {"lora-torchtune",
-     {{"torchtune_config.yaml", "model"}, {"adapter_config.json", "r"}}},
-    {"meta", {{"params.json", NULL}}},
-    {NULL, {{"config.json", NULL}}},
-};
-
-static const layout_file *files_of(const char *layout)
+bool config_is_file_of(const layout_files *l, const char *name)
 {
-    size_t i = 0;
-    while (files[i].layout != NULL && strcmp(files[i].layout, layout) != 0) {
-        i++;
-    }
-    return files[i].file;
-}
-
-const char *config_file_name(const char *layout, size_t k)
-{
-    return k < sizeof files->file / sizeof *files->file ? files_of(layout)[k].name
-                                                        : NULL;
-}
-
-const char *config_file_for(const char *layout, const value *record)
-{
-    const layout_file *file = files_of(layout);
-    for (size_t k = 0; config_file_name(layout, k) != NULL; k++) {
-        if (file[k].mark != NULL && value_get(record, file[k].mark) != NULL) {
-            return file[k].name;
-        }
-    }
-    return file[0].name;
-}
-
-bool config_is_file_of(const char *layout, const char *name)
-{
-    for (size_t k = 0; config_file_name(layout, k) != NULL; k++) {
-        if (strcmp(config_file_name(layout, k), name) == 0) {
+    for (size_t i = 0; i < l->files->configs.n; i++) {
+        if (strcmp(l->files->configs.at[i].name, name) == 0) {
             return true;
         }
     }
     return false;
 }
 
-bool config_is_file_name(const char *name)
+bool config_is_file_name(const layout_table *l, const char *name)
 {
-    for (size_t i = 0; i + 1 < sizeof files / sizeof *files; i++) {
-        if (config_is_file_of(files[i].layout, name)) {
-            return true;
+    bool is = config_is_file_of(&l->none, name);
+    for (size_t i = 0; i < l->at.n && !is; i++) {
+        is = config_is_file_of(&l->at.at[i], name);
+    }
+    return is;
+}
+
+const char *config_file_for(context *cx, const layout_files *l, const value *record)
+{
+    for (size_t i = 0; i < l->files->configs.n; i++) {
+        const map_config_file *c = &l->files->configs.at[i];
+        if (c->when != NULL && config_fits(cx, l->m, l->side, record, c->when)) {
+            return c->name;
         }
     }
-    return strcmp(config_file_name("hf", 0), name) == 0;
+    return l->files->configs.at[0].name;
 }
 
 static bool is_yaml(const char *path)
@@ -112,13 +74,13 @@ rt_status config_load_file(context *cx, const char *path, value **record)
     return RT_FILE;
 }
 
-rt_status config_load(context *cx, const char *layout, const char *dir, value **record,
-                      const char **path)
+rt_status config_load(context *cx, const layout_files *l, const char *dir,
+                      value **record, const char **path)
 {
     *record = NULL;
     *path = NULL;
-    for (size_t k = 0; config_file_name(layout, k) != NULL; k++) {
-        const char *p = path_join(cx->arena, dir, config_file_name(layout, k));
+    for (size_t i = 0; i < l->files->configs.n; i++) {
+        const char *p = path_join(cx->arena, dir, l->files->configs.at[i].name);
         if (file_exists(p)) {
             *path = p;
             return config_load_file(cx, p, record);

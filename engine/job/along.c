@@ -14,17 +14,21 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/* Tokenizer, generation, prompt and config files: known by name. */
-static bool is_carried(const char *name)
+/* Tokenizer, generation and prompt files, known by name, and configs of models. */
+static bool is_carried(const layout_table *l, const char *name)
 {
-    static const char *const starts[] = {
-        "tokenizer",          "vocab",        "merges.txt",
-        "special_tokens_map", "added_tokens", "generation_config",
-        "chat_template",      "prompt",       "preprocessor_config",
-        "processor_config",   "config.json",  "model_config.yaml",
-        "lit_config.json"};
+    static const char *const starts[] = {"tokenizer",           "vocab",
+                                         "merges.txt",          "special_tokens_map",
+                                         "added_tokens",        "generation_config",
+                                         "chat_template",       "prompt",
+                                         "preprocessor_config", "processor_config"};
     if (ends_with(name, ".index.json")) {
         return false;
+    }
+    for (size_t i = 0; i < l->at.n; i++) {
+        if (!l->at.at[i].of_adapters && config_is_file_of(&l->at.at[i], name)) {
+            return true;
+        }
     }
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
         if (strncmp(name, starts[i], strlen(starts[i])) == 0) {
@@ -35,10 +39,11 @@ static bool is_carried(const char *name)
            ends_with(name, ".jinja");
 }
 
-static const char *config_name(const job *j, const run_options *opt)
+static const char *config_name(context *cx, const job *j, const run_options *opt)
 {
-    return opt->config_name != NULL ? opt->config_name
-                                    : config_file_for(j->to, j->config);
+    return opt->config_name != NULL
+               ? opt->config_name
+               : config_file_for(cx, layout_of(j->layouts, j->to), j->config);
 }
 
 static rt_status carry(context *cx, job *j, const run_options *opt, const char *dst,
@@ -49,7 +54,7 @@ static rt_status carry(context *cx, job *j, const run_options *opt, const char *
     if (dir_list(cx->arena, j->src->dir, &names, &n) != 0) {
         return RT_OK; /* a lone file has nothing beside it */
     }
-    const char *own = j->config != NULL ? config_name(j, opt) : NULL;
+    const char *own = j->config != NULL ? config_name(cx, j, opt) : NULL;
     for (size_t i = 0; i < n; i++) {
         const char *path = path_join(cx->arena, j->src->dir, names[i]);
         const bool written = own != NULL && strcmp(names[i], own) == 0;
@@ -58,7 +63,7 @@ static rt_status carry(context *cx, job *j, const run_options *opt, const char *
         const char *there = path_join(cx->arena, dst, names[i]);
         const bool is_there =
             file_is_same(path, there) || (opt->spare && file_exists(there));
-        if ((side_car || is_carried(names[i])) && !written && !is_there &&
+        if ((side_car || is_carried(j->layouts, names[i])) && !written && !is_there &&
             file_exists(path)) {
             output_add_copy(o, names[i], path);
             vec_push(cx->arena, &j->carry, path);
@@ -118,32 +123,41 @@ static void add_config(context *cx, job *j, const run_options *opt, const char *
         return;
     }
     put_dtype(cx, j);
-    const char *name = config_name(j, opt);
+    const char *name = config_name(cx, j, opt);
     const char *text = config_text(cx->arena, name, j->config, &n);
     if (!is_spared(cx, opt, path_join(cx->arena, dst, name), text, n)) {
         output_add_text(o, name, text, n);
     }
 }
 
+static bool stands(context *cx, const char *dst, const char *name)
+{
+    return file_exists(path_join(cx->arena, dst, name));
+}
+
 /* transformers finds weights of any name by an index; not where it would find others
  * first, or an index of others stands. */
-static void add_index(context *cx, const char *dst, output *o)
+static void add_index(context *cx, const job *j, const char *dst, output *o)
 {
-    static const char index[] = "pytorch_model.bin.index.json";
-    static const char *const first[] = {
-        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"};
-    const char *own = output_file_name(o, 0), *path = path_join(cx->arena, dst, index);
+    const file_name_list *usual = &layout_of(j->layouts, j->to)->files->weights;
+    const char *own = output_file_name(o, 0), *index = NULL;
     char *old;
     size_t n;
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
-        if (strcmp(own, first[i]) == 0 ||
-            file_exists(path_join(cx->arena, dst, first[i]))) {
+    for (size_t i = 0; i < usual->n && index == NULL; i++) {
+        const char *name = usual->at[i].text;
+        const char *its_index = arena_printf(cx->arena, "%s.index.json", name);
+        const bool is_torch = !ends_with(name, ".safetensors");
+        if (strcmp(own, name) == 0 || stands(cx, dst, name) ||
+            (!is_torch && stands(cx, dst, its_index))) {
             return;
         }
+        index = is_torch ? its_index : NULL;
     }
     const char *quoted = arena_printf(cx->arena, "\"%s\"", own);
-    if (!file_exists(path) || (file_read(cx->arena, path, MAX_BYTES, &old, &n) == 0 &&
-                               strstr(old, quoted) != NULL)) {
+    if (index != NULL && (!stands(cx, dst, index) ||
+                          (file_read(cx->arena, path_join(cx->arena, dst, index),
+                                     MAX_BYTES, &old, &n) == 0 &&
+                           strstr(old, quoted) != NULL))) {
         output_add_index(o, index);
     }
 }
@@ -171,7 +185,7 @@ rt_status along_add(context *cx, job *j, const run_options *opt, const char *dst
     add_config(cx, j, opt, dst, o);
     add_side_car(cx, j, o);
     if (opt->index && output_n_files(o) == 1) {
-        add_index(cx, dst, o);
+        add_index(cx, j, dst, o);
     }
     return RT_OK;
 }

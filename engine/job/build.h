@@ -33,10 +33,6 @@ RT_NODISCARD rt_status builder_walk(builder *b, const char *to);
 /* The plan of the stage reached: dtypes, aliases (job.c). */
 RT_NODISCARD rt_status builder_finish(builder *b);
 
-/* Weights that another layout than this one writes, or NULL: of two in one directory
- * they are the wrong ones (run.c). */
-const char *weights_of_others(const char *layout);
-
 void builder_note(builder *b, const char *text);
 /* What goes wrong while building is kept in the job, so that an audit can show the
  * rest. */

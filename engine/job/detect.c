@@ -161,12 +161,18 @@ static size_t most_claimed(const evidence *ev, const char *layout, bool is_said,
     return most;
 }
 
+static bool same_config_file(const layout_table *l, const char *x, const char *y)
+{
+    return strcmp(layout_of(l, x)->files->configs.at[0].name,
+                  layout_of(l, y)->files->configs.at[0].name) == 0;
+}
+
 const char *layout_meant(context *cx, const evidence *ev, const stage *s,
                          const char *said)
 {
     const char *told = layout_by_has(cx, ev, s);
     if (told == NULL || strcmp(told, said) == 0 ||
-        strcmp(config_file_name(told, 0), config_file_name(said, 0)) != 0 ||
+        !same_config_file(ev->layouts, told, said) ||
         next_layout(cx->arena, ev, told, said) == NULL ||
         most_claimed(ev, said, true, s) >= most_claimed(ev, told, false, s)) {
         return said;

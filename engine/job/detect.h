@@ -8,6 +8,7 @@
 #define RT_JOB_DETECT_H
 
 #include "config/convert.h"
+#include "config/layouts.h"
 #include "plan/stage.h"
 
 /* The config files found beside a checkpoint, one for each layout that has one. */
@@ -22,6 +23,7 @@ const found_config *config_of(const config_list *l, const char *layout); /* or N
 typedef struct evidence {
     const mapping *const *all; /* candidates, --rules or all embedded; no merge files */
     size_t n_all;
+    const layout_table *layouts;
     const config_list *configs;
     const model_row *rows;
     size_t n_rows;

@@ -15,6 +15,7 @@
 #include "checkpoint/open.h"
 #include "checkpoint/output.h"
 #include "config/convert.h"
+#include "config/layouts.h"
 #include "exec/exec.h"
 #include "plan/merge.h"
 #include "plan/stage.h"
@@ -47,9 +48,10 @@ typedef struct job_step {
 } job_step;
 
 typedef struct job {
-    checkpoint *src;            /* base of a merge */
-    VEC(checkpoint *) adapters; /* of a merge, in the order in which they are added */
-    const char *from, *to;      /* layouts */
+    checkpoint *src;             /* base of a merge */
+    VEC(checkpoint *) adapters;  /* of a merge, in the order in which they are added */
+    const char *from, *to;       /* layouts */
+    const layout_table *layouts; /* what their files are called */
     const char *because;  /* how family and layout were found: "config.json says ..." */
     const char *row_name; /* row of the named-model table that was used, or NULL */
     VEC(job_step) steps;

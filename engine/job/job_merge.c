@@ -8,28 +8,29 @@
 
 /* ---- merge --------------------------------------------------------------------- */
 
-static const char *const adapter_files[] = {
-    "adapter_model.safetensors",    "adapter_model.bin",    "lit_model.pth.lora",
-    "lit_model_lora_finetuned.pth", "adapters.safetensors", "adapter_model.pt",
-};
-
-/* The adapter's weights file: the path itself, or the one file of its directory. */
+/* The adapter's weights file: the path itself, or the first of its directory that the
+ * merge files name. */
 static rt_status find_adapter(builder *b, const char *path, const char **file)
 {
+    file_name_list known = {0};
     *file = path;
     if (!dir_exists(path)) {
         return RT_OK;
     }
-    for (size_t i = 0; i < sizeof adapter_files / sizeof *adapter_files; i++) {
-        *file = path_join(b->cx->arena, path, adapter_files[i]);
+    for (size_t i = 0; i < b->n_merges; i++) {
+        const layout_files *l = layout_of(b->j->layouts, b->merges[i]->layout[RIGHT]);
+        layout_add_weights(b->cx->arena, l, &known);
+    }
+    for (size_t i = 0; i < known.n; i++) {
+        *file = path_join(b->cx->arena, path, known.at[i].text);
         if (file_exists(*file)) {
             return RT_OK;
         }
     }
     diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-adapter", NOWHERE,
                            "%s holds no adapter file", path);
-    for (size_t i = 0; i < sizeof adapter_files / sizeof *adapter_files; i++) {
-        diag_note(dg, "looked for %s", adapter_files[i]);
+    for (size_t i = 0; i < known.n; i++) {
+        diag_note(dg, "looked for %s", known.at[i].text);
     }
     diag_help(dg, "name the file itself if it has another name");
     return RT_FILE;
@@ -185,8 +186,8 @@ static rt_status find_merge(builder *b, const checkpoint *from, const char *file
     const stage *names = stage_of_inventory(b->cx, &aside, from->inv);
     *m = pick_merge(b, names, NULL);
     for (size_t i = 0; *m == NULL && i < b->n_merges; i++) {
-        TRY(config_load(b->cx, b->merges[i]->layout[RIGHT], from->dir, &found,
-                        &config_path));
+        const layout_files *l = layout_of(b->j->layouts, b->merges[i]->layout[RIGHT]);
+        TRY(config_load(b->cx, l, from->dir, &found, &config_path));
         *m = found != NULL ? pick_merge(b, names, found) : NULL;
     }
     if (*m != NULL) {
@@ -231,7 +232,8 @@ static rt_status merge_next(builder *b, const checkpoint *from, const mapping *m
     const char *config_path = NULL;
     value *found = NULL;
     const stage *terms = adapter_stage(b, from);
-    TRY(config_load(b->cx, m->layout[RIGHT], from->dir, &found, &config_path));
+    TRY(config_load(b->cx, layout_of(b->j->layouts, m->layout[RIGHT]), from->dir,
+                    &found, &config_path));
     TRY(builder_walk(b, m->layout[LEFT]));
     return add_adapter(b, terms, m, weight, adapter_config(b, found),
                        config_path != NULL ? config_path : adapter_origin(b));

@@ -90,10 +90,12 @@ rt_status place_stale(context *cx, const job *j, const run_options *opt,
     if (opt->beside || !opt->force || dir_list(cx->arena, dst, &names, &n) != 0) {
         return RT_OK;
     }
+    const file_name_list known = layouts_weights(cx->arena, j->layouts, NULL);
     for (size_t i = 0; i < n; i++) {
         const bool fresh =
             j->kept.n > 0 && strcmp(names[i], "retensor-kept.safetensors") == 0;
-        const bool ours = weights_name(names[i]) || config_is_file_name(names[i]) ||
+        const bool ours = weights_name(cx->arena, &known, names[i]) ||
+                          config_is_file_name(j->layouts, names[i]) ||
                           strncmp(names[i], "retensor-kept.", 14) == 0;
         if (ours && !fresh && file_exists(path_join(cx->arena, dst, names[i]))) {
             output_add_stale(o, names[i]);

@@ -6,59 +6,50 @@
 #include "job/build.h"
 #include "job/place.h"
 
-/* What the weights of a layout are called and how they are stored. */
-typedef struct layout_files {
-    const char *layout;
-    file_format format;
-    const char *name;
-    uint64_t shard_bytes;
-} layout_files;
-
-static const layout_files layouts[] = {
-    {"hf", FORMAT_SAFETENSORS, "model.safetensors", 5000000000u},
-    {"hf5", FORMAT_SAFETENSORS, "model.safetensors", 5000000000u},
-    {"lit", FORMAT_TORCH, "lit_model.pth", 0},
-    {"lit-legacy", FORMAT_TORCH, "lit_model.pth", 0},
-    {"lora-lit", FORMAT_TORCH, "lit_model.pth.lora", 0},
-    {"lora-peft", FORMAT_SAFETENSORS, "adapter_model.safetensors", 0},
-    {"lora-mlx", FORMAT_SAFETENSORS, "adapters.safetensors", 0},
-    {"lora-torchtune", FORMAT_TORCH, "adapter_model.pt", 0},
-    {NULL, FORMAT_SAFETENSORS, "model.safetensors", 0},
-};
-
-static const layout_files *files_of(const char *layout)
+static file_format format_of(const file_name *f)
 {
-    const layout_files *l = layouts;
-    while (l->layout != NULL && strcmp(l->layout, layout) != 0) {
-        l++;
-    }
-    return l;
+    const char *end = f->behind != NULL ? f->behind : f->text, *dot = strrchr(end, '.');
+    return dot != NULL && strcmp(dot, ".safetensors") == 0 ? FORMAT_SAFETENSORS
+                                                           : FORMAT_TORCH;
 }
 
-const char *weights_of_others(const char *layout)
+/* The first name of this format, of the layout or of any. */
+static const file_name *name_in(const job *j, const layout_files *l, file_format format)
 {
-    const layout_files *own = layout != NULL ? files_of(layout) : NULL;
-    for (const layout_files *l = layouts; own != NULL && l->layout != NULL; l++) {
-        if (strcmp(l->name, own->name) != 0) {
-            return l->name;
+    const layout_files *const from[2] = {l, &j->layouts->none};
+    for (unsigned k = 0; k < 2; k++) {
+        for (size_t i = 0; i < from[k]->files->weights.n; i++) {
+            if (format_of(&from[k]->files->weights.at[i]) == format) {
+                return &from[k]->files->weights.at[i];
+            }
         }
     }
-    return NULL;
+    return &l->files->weights.at[0];
 }
 
-static output_options options_for(const job *j, const run_options *opt)
+static rt_status options_for(context *cx, const job *j, const run_options *opt,
+                             output_options *o)
 {
-    const layout_files *l = files_of(j->to);
-    output_options o = {
-        .format = l->format, .name = l->name, .shard_bytes = l->shard_bytes};
-    if (opt->has_format && opt->format != l->format) {
-        o.format = opt->format;
-        o.name =
-            opt->format == FORMAT_TORCH ? "pytorch_model.bin" : "model.safetensors";
+    const layout_files *l = layout_of(j->layouts, j->to);
+    const file_name *f = &l->files->weights.at[0];
+    const bool is_numbered = f->behind != NULL;
+    if (opt->has_format) {
+        f = name_in(j, l, opt->format);
     }
-    o.name = opt->file_name != NULL ? opt->file_name : o.name;
-    o.shard_bytes = opt->shard_bytes != 0 ? opt->shard_bytes : o.shard_bytes;
-    return o;
+    if (is_numbered && (f->behind == NULL || opt->shard_bytes != 0)) {
+        diag *dg = diag_report(cx->diags, SEV_ERROR, "usage", NOWHERE,
+                               "layout '%s' has files of one format, one for each %s",
+                               j->to, l->files->weights.at[0].capture);
+        diag_help(dg, "leave --format and --shard-size out; --set %s=N makes N files",
+                  l->files->weights.at[0].capture);
+        return RT_USAGE;
+    }
+    *o = (output_options){.format = opt->has_format ? opt->format : format_of(f),
+                          .name = opt->file_name != NULL ? opt->file_name : f->text,
+                          .shard_bytes = opt->shard_bytes != 0 ? opt->shard_bytes
+                                                               : l->files->shard_bytes,
+                          .numbered = is_numbered ? f : NULL};
+    return RT_OK;
 }
 
 /* Whatever is read is never written: weights, index, config and side-car. */
@@ -73,8 +64,9 @@ static void protect_inputs(context *cx, const job *j, output *o)
         last = inv;
     }
     output_add_input(o, j->src->weights);
-    for (size_t k = 0; config_file_name(j->from, k) != NULL; k++) {
-        const char *p = path_join(cx->arena, j->src->dir, config_file_name(j->from, k));
+    const layout_files *l = layout_of(j->layouts, j->from);
+    for (size_t k = 0; k < l->files->configs.n; k++) {
+        const char *p = path_join(cx->arena, j->src->dir, l->files->configs.at[k].name);
         if (file_exists(p)) {
             output_add_input(o, p);
             break; /* the others are not read */
@@ -99,32 +91,41 @@ static rt_status check_weights(context *cx, const job *j)
 
 /* ---- streaming ----------------------------------------------------------------- */
 
-static output_tensor *tensors_for(context *cx, const plan *p, file_format format)
+static output_tensor *tensors_for(context *cx, const plan *p)
 {
     output_tensor *t = NEW_N(cx->arena, output_tensor, p->tensors.n + 1);
     for (size_t i = 0; i < p->tensors.n; i++) {
         const plan_tensor *from = &p->tensors.at[i];
-        t[i] =
-            (output_tensor){.name = from->name,
-                            .dt = from->dt,
-                            .rank = (uint8_t)from->rank,
-                            .alias_of = format == FORMAT_TORCH ? from->alias_of : -1};
+        t[i] = (output_tensor){.name = from->name,
+                               .dt = from->dt,
+                               .rank = (uint8_t)from->rank,
+                               .alias_of = from->alias_of};
         memcpy(t[i].shape, from->shape, sizeof t[i].shape);
     }
     return t;
 }
 
-/* A plan without aliases, for formats that cannot share bytes. */
-static plan plan_for(context *cx, const plan *p, file_format format)
+/* Are both in one file, where its number begins their names? */
+static bool same_file(const plan_tensor *x, const plan_tensor *y)
+{
+    const size_t n = strcspn(x->name, "/");
+    return strncmp(x->name, y->name, n + 1) == 0;
+}
+
+/* The plan with only those aliases that its files can have: none in formats that cannot
+ * share bytes, and none from file to file. */
+static plan plan_for(context *cx, const plan *p, const output_options *oo)
 {
     plan q = *p;
-    if (format == FORMAT_TORCH) {
-        return q;
-    }
     q.tensors.at = NEW_N(cx->arena, plan_tensor, p->tensors.n + 1);
     for (size_t i = 0; i < p->tensors.n; i++) {
-        q.tensors.at[i] = p->tensors.at[i];
-        q.tensors.at[i].alias_of = -1;
+        plan_tensor *t = &q.tensors.at[i];
+        *t = p->tensors.at[i];
+        if (oo->format != FORMAT_TORCH ||
+            (oo->numbered != NULL && t->alias_of >= 0 &&
+             !same_file(t, &p->tensors.at[t->alias_of]))) {
+            t->alias_of = -1;
+        }
     }
     return q;
 }
@@ -149,8 +150,8 @@ typedef struct laid_out { /* a plan and the files that it fills */
 static rt_status lay_out(context *cx, const job *j, const plan *p,
                          const output_options *opt, laid_out *out)
 {
-    out->plan = plan_for(cx, p, opt->format);
-    out->tensors = tensors_for(cx, &out->plan, opt->format);
+    out->plan = plan_for(cx, p, opt);
+    out->tensors = tensors_for(cx, &out->plan);
     TRY(output_plan(cx, opt, out->tensors, out->plan.tensors.n, &out->o));
     protect_inputs(cx, j, out->o);
     return RT_OK;
@@ -192,6 +193,7 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
                   run_result *result)
 {
     laid_out all = {.o = NULL}, kept;
+    output_options oo;
     *result = (run_result){.dir = dst};
     if (j->status != RT_OK) {
         return j->status;
@@ -200,7 +202,7 @@ rt_status job_run(context *cx, job *j, const run_options *opt, const char *dst,
     TRY(job_place(cx, j, opt, dst));
     TRY(job_decide(cx, j));
     TRY(lay_out_kept(cx, j, &kept));
-    output_options oo = options_for(j, opt);
+    TRY(options_for(cx, j, opt, &oo));
     oo.with = kept.o;
     TRY(lay_out(cx, j, &j->plan, &oo, &all));
     if (!opt->weights_only) {

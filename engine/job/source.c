@@ -34,6 +34,7 @@ static rt_status load_rules(builder *b)
             vec_push(b->cx->arena, &families, given.at[i]);
         }
     }
+    TRY(layouts_of(b->cx, given.at, given.n, all, n, &b->j->layouts));
     /* A given family stands for all others between its two layouts. */
     for (size_t i = 0; i < n; i++) {
         bool shadowed = false;
@@ -66,7 +67,7 @@ static rt_status load_config(builder *b, const char *layout, const char *dir)
     if (config_of(&b->configs, layout) != NULL) {
         return RT_OK;
     }
-    TRY(config_load(b->cx, layout, dir, &f.record, &f.path));
+    TRY(config_load(b->cx, layout_of(b->j->layouts, layout), dir, &f.record, &f.path));
     if (f.record != NULL) {
         vec_push(b->cx->arena, &b->configs, f);
     }
@@ -94,7 +95,8 @@ static rt_status load_given_config(builder *b)
     for (size_t i = 0; i < b->n_all; i++) {
         for (unsigned side = 0; side < 2; side++) {
             const char *layout = b->all[i]->layout[side];
-            if (config_is_file_of(layout, path_base(f.path)) &&
+            if (config_is_file_of(layout_of(b->j->layouts, layout),
+                                  path_base(f.path)) &&
                 config_of(&b->configs, layout) == NULL) {
                 f.layout = layout;
                 vec_push(b->cx->arena, &b->configs, f);
@@ -104,8 +106,8 @@ static rt_status load_given_config(builder *b)
     if (f.layout == NULL) {
         diag *dg = diag_report(b->cx->diags, SEV_ERROR, "config-name", NOWHERE,
                                "%s is the config file of no layout", f.path);
-        diag_help(dg, "its name tells the layout: config.json, model_config.yaml, "
-                      "lit_config.json");
+        diag_help(dg, "its name tells the layout: %s",
+                  layouts_configs(b->cx->arena, b->j->layouts));
         return RT_USAGE;
     }
     return RT_OK;
@@ -225,8 +227,10 @@ static void take_layout(builder *b)
 
 rt_status builder_open(builder *b, const char *path)
 {
-    TRY(checkpoint_open_before(b->cx, path, weights_of_others(b->opt->from),
-                               &b->j->src));
+    /* A conversion in place finds its source again, not what it wrote. */
+    const file_name_list known =
+        layouts_weights(b->cx->arena, b->j->layouts, b->opt->from);
+    TRY(checkpoint_open_known(b->cx, path, &known, &b->j->src));
     const checkpoint *ck = b->j->src;
     for (size_t i = 0; i < ck->inv->notes.n; i++) {
         builder_note(b, ck->inv->notes.at[i]);
@@ -240,6 +244,7 @@ rt_status builder_open(builder *b, const char *path)
     TRY(open_kept(b, ck->dir));
     b->ev = (evidence){.all = b->all,
                        .n_all = b->n_all,
+                       .layouts = b->j->layouts,
                        .configs = &b->configs,
                        .rows = b->rows,
                        .n_rows = b->n_rows};

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/near.h"
+#include "config/learned.h"
 #include "job/build.h"
 #include "mapping/names.h"
 
@@ -56,6 +57,23 @@ static void note_stored(builder *b, const job_step *st)
     }
 }
 
+/* What --set says of the config: all but the number of files. */
+static const value *fields_set(builder *b, const char *to)
+{
+    const file_name *f = files_numbered(layout_of(b->j->layouts, to)->files);
+    if (f == NULL || value_get(b->opt->set, f->capture) == NULL) {
+        return b->opt->set;
+    }
+    value *rest = value_record(b->cx->arena);
+    for (size_t i = 0; i < b->opt->set->members.n; i++) {
+        const value_member *m = &b->opt->set->members.at[i];
+        if (strcmp(m->key, f->capture) != 0) {
+            value_set(b->cx->arena, rest, m->key, m->val);
+        }
+    }
+    return rest;
+}
+
 static rt_status convert_config(builder *b, job_step *st, const char *final)
 {
     const unsigned to_side = 1 - st->from;
@@ -78,11 +96,38 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
             b->j->row_name = row->name;
         }
     }
-    req.set = is_final && b->j->adapters.n == 0 ? b->opt->set : NULL;
+    req.set = is_final && b->j->adapters.n == 0 ? fields_set(b, to) : NULL;
     const rt_status status = config_convert(b->cx, st->v, to_side, &req, &st->config);
     b->config = status == RT_OK ? st->config->record : NULL;
     b->config_path = arena_printf(b->cx->arena, "made by %s", st->m->name);
     return status;
+}
+
+/* How many numbered files the layout that is written has: --set says it, or one. */
+static rt_status count_files(builder *b, job_step *st, bool is_final)
+{
+    const layout_files *l = layout_of(b->j->layouts, st->m->layout[1 - st->from]);
+    const file_name *f = files_numbered(l->files);
+    const uint32_t axis = f != NULL ? mapping_axis(st->m, f->capture) : NO_AXIS;
+    if (axis == NO_AXIS || st->v->size[axis] != SIZE_UNKNOWN) {
+        return RT_OK;
+    }
+    const value *said = is_final ? value_get(b->opt->set, f->capture) : NULL;
+    if (said != NULL && (said->kind != V_INT || said->i < 1)) {
+        diag *dg = diag_report(b->cx->diags, SEV_ERROR, "usage", NOWHERE,
+                               "--set %s=%s: it is the number of files", f->capture,
+                               value_show(b->cx->arena, said));
+        diag_help(dg, "a whole number from 1 on");
+        return RT_USAGE;
+    }
+    values_set_size(st->v, axis, said != NULL ? said->i : 1,
+                    said != NULL ? "--set" : "one file being written");
+    if (said == NULL) {
+        builder_note(b, arena_printf(b->cx->arena,
+                                     "%s: one file; --set %s=N writes N of them",
+                                     file_name_show(b->cx->arena, f), f->capture));
+    }
+    return RT_OK;
 }
 
 static rt_status step_to(builder *b, const char *to, const char *final)
@@ -101,6 +146,7 @@ static rt_status step_to(builder *b, const char *to, const char *final)
         return status;
     }
     builder_keep_status(b, status);
+    TRY(count_files(b, &st, strcmp(to, final) == 0));
     memcpy(&st.v->who, &b->at, sizeof st.v->who); /* has_tensor takes a plain pointer */
     st.v->has_tensor = stage_has;
     stage *next = NULL;

@@ -182,6 +182,7 @@ rt_status mapping_check_with(context *cx, const ast_file *file, const item_list 
         }
         check_same(&ck);
         config_check(&ck);
+        files_check(&ck);
         overlap_check(&ck);
     }
     if (n_errors(&ck) != before) {

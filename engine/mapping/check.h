@@ -213,5 +213,6 @@ void op_resolve(check *ck, const rule_item *ri, map_rule *r); /* op.c */
 void casts_resolve(check *ck, const rule_item *ri, map_rule *r);
 void class_compute(map_rule *r); /* class.c */
 void config_check(check *ck);    /* config_lines.c */
+void files_check(check *ck);     /* files.c */
 
 #endif

@@ -141,10 +141,10 @@ const ast_file *find_file(check *ck, const source *beside, const char *name, whe
         const size_t n = strlen(name), n_end = strlen(".rules");
         const bool whole = n > n_end && strcmp(name + n - n_end, ".rules") == 0;
         for (size_t i = 0; i < n_embedded_rules; i++) {
-            const char *file_name = embedded_rules[i].name;
-            const size_t keep = strlen(file_name) - (whole ? 0 : n_end);
+            const char *whole_name = embedded_rules[i].name;
+            const size_t keep = strlen(whole_name) - (whole ? 0 : n_end);
             if (is_rules(&embedded_rules[i])) {
-                strmap_set(known, arena_strndup(ck->a, file_name, keep), i);
+                strmap_set(known, arena_strndup(ck->a, whole_name, keep), i);
             }
         }
         diag_note(dg, "it is looked for in `%s`, then among the embedded ones", dir);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/file_name.h"
 #include "base/regex.h"
 #include "base/status.h"
 #include "base/strmap.h"
@@ -250,6 +251,24 @@ typedef struct map_update {
  * read is no wider. */
 exactness rule_class(const map_rule *r, unsigned read);
 
+/* ---- files -------------------------------------------------------------------- */
+
+typedef struct map_config_file {
+    const char *name;
+    const expr *when; /* over bare fields: a config for which it holds has this name */
+} map_config_file;
+
+typedef struct map_files { /* what the files of a layout are called */
+    where at;
+    file_name_list weights; /* any is read, the first is written */
+    uint64_t shard_bytes;   /* 0: one file */
+    VEC(map_config_file) configs;
+} map_files;
+
+/* The name of files that are told apart by a number, or NULL.  The names of the
+ * layout's tensors begin with it then: "00/norm.weight" is norm.weight in file 00. */
+const file_name *files_numbered(const map_files *f);
+
 /* ---- the whole --------------------------------------------------------------- */
 
 typedef struct mapping {
@@ -276,6 +295,7 @@ typedef struct mapping {
     config_items; /* FIELD SPELLED EQUATION CONST DEFAULT TABLE REQUIRE
                      REFUSE IGNORE */
     VEC(const detect_item *) detect[2];
+    const map_files *files[2]; /* or NULL */
     VEC(map_test) tests;
     strmap *axis_by_name, *value_by_name, *choice_by_name;
 } mapping;

@@ -164,6 +164,21 @@ static void print_update(buf *out, const mapping *m, const map_update *u)
     print_guards(out, &guards);
 }
 
+static void print_files(buf *out, const char *layout, const map_files *f)
+{
+    for (size_t i = 0; f != NULL && i < f->weights.n; i++) {
+        buf_printf(out, i == 0 ? "files %s %s" : " | %s%s", i == 0 ? layout : "",
+                   file_name_show(out->arena, &f->weights.at[i]));
+    }
+    for (size_t i = 0; f != NULL && i < f->configs.n; i++) {
+        const map_config_file *c = &f->configs.at[i];
+        buf_printf(out, "%s %s%s%s", i == 0 ? " config" : " |", c->name,
+                   c->when != NULL ? " when " : "",
+                   c->when != NULL ? expr_shown(out->arena, c->when) : "");
+    }
+    buf_add(out, f != NULL ? "\n" : "");
+}
+
 static void print_others(buf *out, const mapping *m)
 {
     expr_list guards;
@@ -199,6 +214,9 @@ static void print_others(buf *out, const mapping *m)
             buf_printf(out, " by %s", expr_shown(out->arena, t->by));
         }
         buf_add(out, "\n");
+    }
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        print_files(out, m->layout[s], m->files[s]);
     }
     buf_add(out, m->rest ? "rest\n" : "");
     buf_add(out, m->config_rest ? "config rest\n" : "");

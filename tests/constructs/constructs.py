@@ -5,10 +5,11 @@ import sys
 
 import case_config
 import case_declared
+import case_files
 import case_layout
 from harness import check
 
-MODULES = (case_layout, case_declared, case_config)
+MODULES = (case_layout, case_declared, case_config, case_files)
 
 
 def main():

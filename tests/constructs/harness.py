@@ -18,7 +18,7 @@ class Case:
     b: dict  # tensors in layout b
     config_a: dict = None
     config_b: dict = None  # what config.json of layout b must hold at least
-    back: object = "same"  # tensors of the way back; "same": those of a; None: none
+    back: object = "same"  # tensors of the way back, or its files; "same": those of a; None: none
     config_back: dict = None  # None: config_a
     start: str = "a"  # "b": convert b -> a -> b instead
     options: tuple = ()
@@ -27,6 +27,8 @@ class Case:
     says: str = None  # a text that the conversion says on stderr
     fails: str = None  # the slug of the error on the way there; nothing is compared
     fails_back: str = None  # ... on the way back
+    files: dict = field(default_factory=dict)  # layout -> its files by name, where the rules name them
+    config_name: dict = field(default_factory=dict)  # layout -> the name of its config, if it is another one
     chain: tuple = ()  # (a further rule file, its layout): a -> b -> that layout in one run
 
 
@@ -55,10 +57,33 @@ def check_config(case, path, want, where):
             fail(case, f"{where}: config field {key} is {got.get(key, 'absent')!r}, expected {value!r}")
 
 
+def by_file(case, layout, tensors):
+    return case.files.get(layout, {"model.safetensors": tensors})
+
+
+def put(case, folder, layout, tensors, config):
+    folder.mkdir()
+    for name, some in by_file(case, layout, tensors).items():
+        write(folder / name, some)
+    if config is not None:
+        (folder / case.config_name.get(layout, "config.json")).write_text(json.dumps(config))
+
+
+def load(case, folder, layout):
+    """All tensors, each under the name of its file."""
+    names = sorted(p.name for p in folder.glob("*.safetensors") if not p.name.startswith("retensor-kept"))
+    return {f"{name}: {key}": t for name in names for key, t in read(folder / name).items()}
+
+
+def flat(files):
+    return {f"{name}: {key}": t for name, some in files.items() for key, t in some.items()}
+
+
 def convert(case, program, rules, source, target, to, other, slug):
     chain = ("--rules", rules.parent / case.chain[0]) if case.chain else ()
-    done = run(program, "convert", "--rules", rules, *chain, "--from", other, "--to", to,
-               "--format", "safetensors", "--no-sync", "--color", "never", *case.options, source, target)
+    named = () if case.files else ("--format", "safetensors")
+    done = run(program, "convert", "--rules", rules, *chain, "--from", other, "--to", to, *named,
+               "--no-sync", "--color", "never", *case.options, source, target)
     if slug is not None:
         if done.returncode == 0 or f"[{slug}]" not in done.stderr:
             fail(case, f"{other} -> {to} should fail with {slug}:\n{done.stderr}")
@@ -67,7 +92,7 @@ def convert(case, program, rules, source, target, to, other, slug):
         fail(case, f"{other} -> {to}: exit {done.returncode}\n{done.stderr}{done.stdout}")
     if case.says is not None and to != case.start and case.says not in done.stderr:
         fail(case, f"nothing says '{case.says}':\n{done.stderr}")
-    return read(target / "model.safetensors")
+    return load(case, target, to)
 
 
 def check(case, program):
@@ -88,15 +113,13 @@ def check(case, program):
         if done.returncode != 0:
             fail(case, f"check: {done.stderr}{done.stdout}")
         source = folder / "source"
-        source.mkdir()
-        write(source / "model.safetensors", first)
-        if first_config is not None:
-            (source / "config.json").write_text(json.dumps(first_config))
+        put(case, source, back, first, first_config)
         got = convert(case, program, rules, source, folder / "there", there, back, case.fails)
         if case.fails is not None:
             return
-        same_tensors(case, got, second, f"layout {there}")
-        check_config(case, folder / "there" / "config.json", second_config, f"layout {there}")
+        same_tensors(case, got, flat(by_file(case, there, second)), f"layout {there}")
+        name = case.config_name.get(there, "config.json")
+        check_config(case, folder / "there" / name, second_config, f"layout {there}")
         side_car = folder / "there" / "retensor-kept.safetensors"
         if case.kept is not None or side_car.exists():
             same_tensors(case, read(side_car) if side_car.exists() else {}, case.kept or {}, "side-car")
@@ -105,6 +128,9 @@ def check(case, program):
         got = convert(case, program, rules, folder / "there", folder / "back", back, there, case.fails_back)
         if case.fails_back is not None:
             return
-        same_tensors(case, got, first if case.back == "same" else case.back, f"back in {back}")
+        wanted = case.back if back in case.files else {"model.safetensors": case.back}
+        wanted = by_file(case, back, first) if case.back == "same" else wanted
+        same_tensors(case, got, flat(wanted), f"back in {back}")
         wanted = case.config_back if case.config_back is not None else first_config
-        check_config(case, folder / "back" / "config.json", wanted, f"back in {back}")
+        name = case.config_name.get(back, "config.json")
+        check_config(case, folder / "back" / name, wanted, f"back in {back}")

@@ -63,15 +63,24 @@ static inline const char *kit_write(const kit *k, const char *name, const void *
     return path;
 }
 
-/* Open what stands at `path`; the caller closes k->ck->inv when it was good. */
-static inline rt_status kit_open(kit *k, const char *path)
+/* Open what stands at `path`, where weights may have these names; the caller closes
+ * k->ck->inv when it was good. */
+static inline rt_status kit_open_known(kit *k, const char *path,
+                                       const file_name_list *known)
 {
     diags_clear(k->cx.diags);
     k->ck = NULL;
-    const rt_status status = checkpoint_open(&k->cx, path, &k->ck);
+    const rt_status status = checkpoint_open_known(&k->cx, path, known, &k->ck);
     CHECK((status == RT_OK) == (diags_count(k->cx.diags, SEV_ERROR) == 0));
     CHECK(status == RT_OK || diags_has(k->cx.diags, "bad-file"));
     return status;
+}
+
+/* The same without known names. */
+static inline rt_status kit_open(kit *k, const char *path)
+{
+    const file_name_list none = {0};
+    return kit_open_known(k, path, &none);
 }
 
 static inline const char *kit_complaint(kit *k)

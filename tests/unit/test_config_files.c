@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "config/layouts.h"
 #include "config_kit.h"
 
 static void put_file(const kit *k, const char *dir, const char *name, const char *text)
@@ -15,6 +16,13 @@ static void put_file(const kit *k, const char *dir, const char *name, const char
     }
 }
 
+static const layout_table *embedded(kit *k)
+{
+    const layout_table *l = NULL;
+    CHECK_INT(layouts_load(&k->cx, NULL, 0, &l), RT_OK);
+    return l;
+}
+
 static void test_files(void)
 {
     kit k = kit_begin();
@@ -24,27 +32,30 @@ static void test_files(void)
     const char *path = NULL;
     char **names = NULL;
     size_t n = 0;
+    const layout_table *known = embedded(&k);
     if (!CHECK(mkdtemp(dir) != NULL)) {
         return;
     }
-    CHECK_INT(config_load(&k.cx, "hf", dir, &record, &path), RT_OK);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "hf"), dir, &record, &path), RT_OK);
     CHECK(record == NULL && path == NULL);
     put_file(&k, dir, "config.json", "{\"a\": 1}");
     put_file(&k, dir, "model_config.yaml", "a: 2\n");
-    CHECK_INT(config_load(&k.cx, "hf5", dir, &record, &path), RT_OK);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "hf5"), dir, &record, &path), RT_OK);
     CHECK_STR(kit_show(&k, record), "{\"a\": 1}");
-    CHECK_INT(config_load(&k.cx, "lit", dir, &record, &path), RT_OK);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "lit"), dir, &record, &path), RT_OK);
     CHECK_STR(kit_show(&k, record), "{\"a\": 2}");
     CHECK_STR(path_base(path), "model_config.yaml");
-    CHECK_INT(config_load(&k.cx, "lit-legacy", dir, &record, &path), RT_OK);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "lit-legacy"), dir, &record, &path),
+              RT_OK);
     CHECK_STR(kit_show(&k, record), "{\"a\": 2}"); /* interleaved, under today's name */
     put_file(&k, dir, "lit_config.json", "{\"a\": 3}");
-    CHECK_INT(config_load(&k.cx, "lit-legacy", dir, &record, &path), RT_OK);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "lit-legacy"), dir, &record, &path),
+              RT_OK);
     CHECK_STR(kit_show(&k, record), "{\"a\": 3}");
     put_file(&k, dir, "config.json", "[1]");
-    CHECK_INT(config_load(&k.cx, "hf", dir, &record, &path), RT_FILE);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "hf"), dir, &record, &path), RT_FILE);
     put_file(&k, dir, "config.json", "{\"a\": ");
-    CHECK_INT(config_load(&k.cx, "hf", dir, &record, &path), RT_FILE);
+    CHECK_INT(config_load(&k.cx, layout_of(known, "hf"), dir, &record, &path), RT_FILE);
     CHECK(diags_has(k.cx.diags, "bad-config"));
     CHECK_INT(config_load_file(&k.cx, path_join(k.a, dir, "none.json"), &record),
               RT_FILE);
@@ -62,26 +73,42 @@ static void test_text(void)
     kit k = kit_begin();
     size_t n_bytes = 0;
     const value *record = kit_json(&k, "{\"norm_eps\": 1e-5, \"bias\": null}");
-    CHECK_STR(config_file_name("lora-lit", 0), "hyperparameters.yaml");
-    CHECK_STR(config_file_name("lora-peft", 0), "adapter_config.json");
     CHECK(strstr(config_text(k.a, "config.json", record, &n_bytes), "\"bias\": null") !=
           NULL);
-    CHECK(config_file_name("lora-peft", 1) == NULL &&
-          config_file_name("hf", 1) == NULL);
-    CHECK(config_is_file_name("config.json") && config_is_file_name("params.json"));
-    CHECK(!config_is_file_name("tokenizer.json"));
-    CHECK(config_is_file_of("lit-legacy", "model_config.yaml"));
-    CHECK(!config_is_file_of("lit", "lit_config.json"));
+    const layout_table *known = embedded(&k);
+    const layout_files *legacy = layout_of(known, "lit-legacy");
+    CHECK(config_is_file_name(known, "config.json"));
+    CHECK(config_is_file_name(known, "adapter_config.json"));
+    CHECK(!config_is_file_name(known, "tokenizer.json"));
+    CHECK(config_is_file_of(layout_of(known, "lora-lit"), "hyperparameters.yaml"));
+    CHECK(config_is_file_of(legacy, "model_config.yaml"));
+    CHECK(!config_is_file_of(layout_of(known, "lit"), "lit_config.json"));
+    CHECK(config_is_file_of(layout_of(known, "none such"), "config.json"));
     const value *old = kit_json(&k, "{\"_norm_class\": \"RMSNorm\"}"),
                 *later = kit_json(&k, "{\"norm_class_name\": \"RMSNorm\"}");
-    CHECK_STR(config_file_for("lit-legacy", old), "lit_config.json");
-    CHECK_STR(config_file_for("lit-legacy", record), "lit_config.json"); /* no mark */
-    CHECK_STR(config_file_for("lit-legacy", later), "model_config.yaml");
+    CHECK_STR(config_file_for(&k.cx, legacy, old), "lit_config.json");
+    CHECK_STR(config_file_for(&k.cx, legacy, record), "lit_config.json"); /* no mark */
+    CHECK_STR(config_file_for(&k.cx, legacy, later), "model_config.yaml");
     CHECK_STR(config_text(k.a, "model_config.yaml", later, &n_bytes),
               "norm_class_name: RMSNorm\n");
     const char *yaml = config_text(k.a, "model_config.yaml", record, &n_bytes);
     CHECK_INT(strlen(yaml), n_bytes);
     CHECK(strstr(yaml, "norm_eps: 1.0e-05") != NULL);
+    kit_end(&k);
+}
+
+/* The order in which a directory is searched: what is made of the other comes first. */
+static void test_weights(void)
+{
+    kit k = kit_begin();
+    const layout_table *known = embedded(&k);
+    const file_name_list any = layouts_weights(k.a, known, NULL);
+    const file_name_list hf = layouts_weights(k.a, known, "hf");
+    CHECK_STR(any.at[0].text, "lit_model.pth");
+    CHECK_STR(any.at[1].text, "model.safetensors");
+    CHECK_STR(hf.at[0].text, "model.safetensors");
+    CHECK_STR(hf.at[3].text, "lit_model.pth");
+    CHECK_INT(hf.n, any.n);
     kit_end(&k);
 }
 
@@ -181,6 +208,7 @@ int main(void)
 {
     test_files();
     test_text();
+    test_weights();
     test_models();
     test_shipped();
     return CHECK_RESULT();

@@ -15,9 +15,15 @@ static void drop(kit *k, const char *name)
     CHECK(remove(kit_path(k, name)) == 0);
 }
 
+static file_name names[] = {{.text = "lit_model.pth"},
+                            {.text = "model.safetensors"},
+                            {.text = "pytorch_model.bin"},
+                            {"consolidated.", ".pth", "t", 2}};
+static const file_name_list known = {names, 4, 4};
+
 static void takes(kit *k, const char *name, const char *also)
 {
-    if (GOOD(k, k->top)) {
+    if (CHECK(kit_open_known(k, k->top, &known) == RT_OK)) {
         CHECK_STR(path_base(k->ck->weights), name);
         CHECK_STR(k->ck->chosen_because, also);
         CHECK_STR(k->ck->dir, k->top);
@@ -34,19 +40,31 @@ static void test_choice(kit *k)
     REFUSED(k, k->top, "no weights");
     put(k, "consolidated.00.pth");
     takes(k, "consolidated.00.pth", NULL);
+    put(k, "consolidated.02.pth");
+    CHECK_INT(kit_open_known(k, k->top, &known), RT_FILE);
+    CHECK(strstr(kit_complaint(k), "no consolidated.01.pth") != NULL);
     put(k, "consolidated.01.pth");
-    REFUSED(k, k->top, "consolidated.00.pth, consolidated.01.pth");
+    takes(k, "consolidated.00.pth", NULL);
+    REFUSED(k, k->top,
+            "consolidated.00.pth, consolidated.01.pth"); /* of no known name */
     put(k, "pytorch_model.bin");
-    takes(k, "pytorch_model.bin", NULL);
+    takes(k, "pytorch_model.bin", "also there: consolidated.{t:02}.pth");
     put(k, "model.safetensors");
-    takes(k, "model.safetensors", "also there: pytorch_model.bin");
+    takes(k, "model.safetensors",
+          "also there: pytorch_model.bin, consolidated.{t:02}.pth");
+    drop(k, "consolidated.02.pth");
+    drop(k, "consolidated.01.pth");
+    drop(k, "consolidated.00.pth");
     put(k, "lit_model.pth");
     takes(k, "lit_model.pth", "also there: model.safetensors, pytorch_model.bin");
     drop(k, "lit_model.pth");
     drop(k, "model.safetensors");
     drop(k, "pytorch_model.bin");
-    drop(k, "consolidated.00.pth");
-    drop(k, "consolidated.01.pth");
+    CHECK(weights_name(k->cx.arena, &known, "model-00001-of-00002.safetensors"));
+    CHECK(weights_name(k->cx.arena, &known, "model.safetensors.index.json"));
+    CHECK(weights_name(k->cx.arena, &known, "consolidated.07.pth"));
+    CHECK(!weights_name(k->cx.arena, &known, "consolidated.7.pth"));
+    CHECK(!weights_name(k->cx.arena, &known, "model-00001-of-00002.bin"));
     put(k, "lit_model.pth.lora");
     takes(k, "lit_model.pth.lora", NULL);
     drop(k, "lit_model.pth.lora");
