@@ -354,7 +354,7 @@ static bool run_simple(machine *m, unsigned op)
     case OP_SHORT_BINSTRING: return op_text(m, PICKLE_STRING, 1);
     case OP_BINBYTES: return op_text(m, PICKLE_BYTES, 4);
     case OP_SHORT_BINBYTES: return op_text(m, PICKLE_BYTES, 1);
-    case OP_BINBYTES8: return op_text(m, PICKLE_BYTES, 8);
+    case OP_BINBYTES8:
     case OP_BYTEARRAY8: return op_text(m, PICKLE_BYTES, 8);
     case OP_MARK: return push_mark(m);
     case OP_POP: return op_pop(m);

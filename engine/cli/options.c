@@ -318,7 +318,7 @@ static rt_status take_value(context *cx, const option_row *row, options *o,
     void *at = (char *)o + row->at;
     bool good = true;
     switch (row->kind) {
-    case KIND_FLAG: *(bool *)at = true; break;
+    case KIND_FLAG:
     case KIND_BOOL:
         good = is_bool(text);
         *(bool *)at = text[0] == 't' || text[0] == 'T';
@@ -380,6 +380,19 @@ static const option_row *find(option_set taken, const char *name, size_t n_bytes
     return NULL;
 }
 
+/* What an option without '=' is given: the next word, for flags "true"; NULL: nothing.
+ */
+static const char *next_text(const option_row *row, int n, char *const *argv, int *i)
+{
+    const char *next = *i + 1 < n ? argv[*i + 1] : NULL;
+    if (row->kind == KIND_FLAG ||
+        (row->kind == KIND_BOOL && (next == NULL || !is_bool(next)))) {
+        return "true";
+    }
+    *i += next != NULL;
+    return next;
+}
+
 rt_status options_parse(context *cx, option_set taken, int n, char *const *argv,
                         options *out)
 {
@@ -401,18 +414,12 @@ rt_status options_parse(context *cx, option_set taken, int n, char *const *argv,
         if (row == NULL) {
             return unknown(cx, taken, arena_strndup(cx->arena, word, n_bytes));
         }
-        const char *text = eq == NULL ? NULL : eq + 1;
-        if (row->arg == NULL && text != NULL) {
+        if (row->kind == KIND_FLAG && eq != NULL) {
             return bad(cx, NULL, "%s takes no value", row->name);
         }
-        if (row->kind == KIND_BOOL && text == NULL) {
-            text = i + 1 < n && is_bool(argv[i + 1]) ? argv[++i] : "true";
-        }
-        if (row->arg != NULL && text == NULL) {
-            if (i + 1 == n) {
-                return bad(cx, row->help, "%s needs a value: %s", row->name, row->arg);
-            }
-            text = argv[++i];
+        const char *text = eq != NULL ? eq + 1 : next_text(row, n, argv, &i);
+        if (text == NULL) {
+            return bad(cx, row->help, "%s needs a value: %s", row->name, row->arg);
         }
         TRY(take_value(cx, row, out, text));
     }

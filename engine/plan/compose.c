@@ -246,8 +246,9 @@ static void copy_steps(step *to, const piece *p, const box *at, const box *digit
 static bool meet(arena *a, const box *in, const box *ou, const piece *inner,
                  const piece *outer, piece *out)
 {
-    int64_t lo[2 * PIECE_MAX_DIMS + 1], n[2 * PIECE_MAX_DIMS + 1];
-    for (unsigned j = 0; j < in->n; j++) {
+    const unsigned n_digits = in->n; /* as many in both: they stand on one chain */
+    int64_t lo[PIECE_MAX_DIMS], n[PIECE_MAX_DIMS];
+    for (unsigned j = 0; j < n_digits; j++) {
         const int64_t x0 = in->d[j].lo, x1 = x0 + in->d[j].n;
         const int64_t y0 = ou->d[j].lo, y1 = y0 + ou->d[j].n;
         lo[j] = x0 > y0 ? x0 : y0;
@@ -257,7 +258,7 @@ static bool meet(arena *a, const box *in, const box *ou, const piece *inner,
         }
     }
     box from = *in, to = *ou;
-    for (unsigned j = 0; j < in->n; j++) {
+    for (unsigned j = 0; j < n_digits; j++) {
         box_shift(&from, &in->d[j], lo[j] - in->d[j].lo);
         box_shift(&to, &ou->d[j], lo[j] - ou->d[j].lo);
     }
@@ -266,7 +267,7 @@ static bool meet(arena *a, const box *in, const box *ou, const piece *inner,
                    .src = inner->src,
                    .fill = inner->fill,
                    .n_steps = inner->n_steps + outer->n_steps};
-    for (unsigned j = 0; j < in->n; j++) {
+    for (unsigned j = 0; j < n_digits; j++) {
         if (n[j] > 1) {
             const unsigned i = out->n++;
             out->size[i] = n[j];

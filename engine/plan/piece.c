@@ -119,19 +119,19 @@ typedef struct clipper {
     int64_t lo, hi;
     piece *out;
     step *room;
-    bool terms;
     unsigned n;
 } clipper;
 
 /* Emit dims `from`.. with dim `from` restricted to first..first+count, the dims before
- * it fixed (their share is in the offsets of `at`). */
+ * it fixed (their share is in the offsets of `at`).  `steps` are at's steps with moved
+ * offsets; NULL: they have none, and at's own are shared. */
 static void clip_emit(clipper *c, const piece *at, const step *steps, unsigned from,
                       int64_t first, int64_t count)
 {
     piece q = *at;
     q.n = 0;
     step *own = NULL;
-    if (c->terms) {
+    if (steps != NULL) {
         own = c->room + (size_t)c->n * at->n_steps;
         memcpy(own, steps, at->n_steps * sizeof *own);
     }
@@ -164,8 +164,8 @@ static void clip_emit(clipper *c, const piece *at, const step *steps, unsigned f
     c->out[c->n++] = q;
 }
 
-/* Cut dims `from`.. of `at` to the interval; `steps` are at's steps (offsets moved). */
-static void clip_from(clipper *c, piece *at, step *steps, unsigned from)
+/* Cut dims `from`.. of `at` to the interval; `steps` as above. */
+static void clip_from(clipper *c, const piece *at, const step *steps, unsigned from)
 {
     int64_t extent = 1; /* target elements from first to last of dims from.. */
     for (unsigned i = from; i < at->n; i++) {
@@ -200,30 +200,19 @@ static void clip_from(clipper *c, piece *at, step *steps, unsigned from)
         step moved[PIECE_MAX_STEPS];
         one.dst_offset += v * stride;
         one.src_offset += v * at->src_stride[from];
-        if (c->terms) {
-            memcpy(moved, steps, at->n_steps * sizeof *moved);
-            for (unsigned s = 0; s < at->n_steps; s++) {
-                moved[s].t.b_offset += v * steps[s].t.b_stride[from];
-                moved[s].t.a_offset += v * steps[s].t.a_stride[from];
-            }
+        for (unsigned s = 0; steps != NULL && s < at->n_steps; s++) {
+            moved[s] = steps[s];
+            moved[s].t.b_offset += v * steps[s].t.b_stride[from];
+            moved[s].t.a_offset += v * steps[s].t.a_stride[from];
         }
-        clip_from(c, &one, c->terms ? moved : steps, from + 1);
+        clip_from(c, &one, steps != NULL ? moved : NULL, from + 1);
     }
 }
 
 unsigned piece_clip(const piece *p, int64_t lo, int64_t hi, piece *out,
                     step *steps_room)
 {
-    clipper c = {.lo = lo,
-                 .hi = hi,
-                 .out = out,
-                 .room = steps_room,
-                 .terms = piece_has_terms(p)};
-    piece at = *p;
-    step moved[PIECE_MAX_STEPS];
-    if (c.terms) {
-        memcpy(moved, p->steps, p->n_steps * sizeof *moved);
-    }
-    clip_from(&c, &at, moved, 0);
+    clipper c = {.lo = lo, .hi = hi, .out = out, .room = steps_room};
+    clip_from(&c, p, piece_has_terms(p) ? p->steps : NULL, 0);
     return c.n;
 }
