@@ -1,6 +1,7 @@
 /* job/job.c -- a conversion: from paths to a plan, by headers alone. */
 #include "job/job.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "job/build.h"
@@ -20,10 +21,11 @@ static void find_aliases(builder *b)
             continue;
         }
         const plan_source *s = &p->sources.at[t->pieces.at[0].src];
-        const char *key = arena_printf(
-            b->cx->arena, "%p %u %llu %llu %d", (const void *)s->inv, s->t->file,
-            (unsigned long long)(s->t->offset + (uint64_t)t->pieces.at[0].src_offset),
-            (unsigned long long)t->n_elems, (int)t->dt);
+        const uint64_t at = s->t->offset + (uint64_t)t->pieces.at[0].src_offset *
+                                               dtype_bits(s->t->dt) / 8;
+        const char *key =
+            arena_printf(b->cx->arena, "%p %u %" PRIu64 " %" PRIu64 " %d",
+                         (const void *)s->inv, s->t->file, at, t->n_elems, (int)t->dt);
         uint64_t first;
         if (strmap_get(seen, key, &first)) {
             t->alias_of = (int64_t)first;
