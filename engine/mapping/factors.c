@@ -276,9 +276,23 @@ static bool check_any(check *ck, const map_update *u)
     return any;
 }
 
+/* What replaces a tensor is one tensor, as it is. */
+static bool check_replacement(check *ck, const map_update *u)
+{
+    if (!u->replace || (u->factors.n == 1 && u->factors.at[0].tensor != NULL)) {
+        return true;
+    }
+    diag *dg = complain(ck, "bad-replace", u->at,
+                        "`:=` takes one tensor of the adapter; update `%s` has a "
+                        "product",
+                        u->name);
+    diag_help(dg, "a product is added: `+=`");
+    return false;
+}
+
 void update_check(check *ck, const map_update *u)
 {
-    if (check_any(ck, u)) {
+    if (!check_replacement(ck, u) || check_any(ck, u)) {
         return;
     }
     terms *t = NEW(ck->a, terms);

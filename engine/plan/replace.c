@@ -19,18 +19,75 @@ void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t 
     vec_push(g->cx->arena, &g->acc->lines, line);
 }
 
-void replace_tensor(merger *g, const attempt *x, plan_tensor *t)
+/* One part of the target: that of the same atom of the adapter's tensor, or as it was.
+ */
+static bool replace_part(merger *g, const attempt *x, const cut *to,
+                         const cut_list *given, const plan_tensor *t, piece_list *out)
 {
-    const plan_tensor *from = x->factor[0];
-    if (!stands_alone(g, x, t)) {
-        return;
+    const plan_tensor *from = t;
+    const cut *read = to;
+    for (size_t i = 0; i < given->n; i++) {
+        if (cut_same_atom(to, &given->at[i])) {
+            from = x->factor[0];
+            read = &given->at[i];
+        }
     }
+    piece box = {.n = to->n_axes, .dst_offset = to->offset, .src_offset = read->offset};
+    for (unsigned i = 0; i < to->n_axes; i++) {
+        box.size[i] = x->size[to->axis[i]];
+        box.dst_stride[i] = to->stride[i];
+        (void)cut_stride(read, to->axis[i], &box.src_stride[i]);
+    }
+    if (piece_elems(&box) == 0) {
+        return true;
+    }
+    piece_canonical(&box);
+    return piece_compose(g->cx->arena, &box, from->pieces.at, from->pieces.n, out,
+                         1 << 20);
+}
+
+/* With dims, element by element of the atoms. */
+static bool replace_parts(merger *g, const attempt *x, plan_tensor *t)
+{
+    arena *a = g->cx->arena;
+    const map_tensor *as = x->factor_as[0];
+    int64_t shape[RT_MAX_RANK * 2];
+    unsigned rank;
+    cut_list target = {0}, given = {0};
+    piece_list pieces = {0};
+    bool good =
+        dims_cuts(a, x->target_dims, x->u->target.label, x->size, x->part_on, shape,
+                  &rank, &target) &&
+        dims_cuts(a, as->dims, as->label, x->size, x->part_on, shape, &rank, &given);
+    for (size_t i = 0; good && i < target.n; i++) {
+        good = replace_part(g, x, &target.at[i], &given, t, &pieces);
+    }
+    t->pieces = pieces;
+    return good;
+}
+
+/* `[...]`: as it is, in the size that it has. */
+static void replace_whole(plan_tensor *t, const plan_tensor *from)
+{
     t->pieces = from->pieces;
-    t->class_of = LOSSY;
-    t->alias_of = -1;
     t->rank = from->rank;
     t->n_elems = from->n_elems;
     memcpy(t->shape, from->shape, sizeof t->shape);
+}
+
+void replace_tensor(merger *g, const attempt *x, plan_tensor *t)
+{
+    if (!stands_alone(g, x, t)) {
+        return;
+    }
+    if (x->u->target.dims->any) {
+        replace_whole(t, x->factor[0]);
+    } else if (!replace_parts(g, x, t)) {
+        g->worst = RT_MISMATCH;
+        return;
+    }
+    t->class_of = LOSSY;
+    t->alias_of = -1;
     add_merge_line(g, x, t, 0);
 }
 
@@ -47,17 +104,6 @@ typedef struct row_swap {
     bool failed;
 } row_swap;
 
-static bool axis_of_cut(const cut *c, uint32_t axis, int64_t *stride)
-{
-    for (unsigned i = 0; i < c->n_axes; i++) {
-        if (c->axis[i] == axis) {
-            *stride = c->stride[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 /* n rows from `first` of the target, out of rows from `at` of `from`. */
 static void take_rows(row_swap *rs, const plan_tensor *from, const cut *read,
                       int64_t read_stride, int64_t at, int64_t first, int64_t n)
@@ -71,7 +117,7 @@ static void take_rows(row_swap *rs, const plan_tensor *from, const cut *read,
         box.dst_stride[k] = rs->target.stride[i];
         box.src_stride[k] = read_stride;
         if (!is_row) {
-            axis_of_cut(read, rs->target.axis[i], &box.src_stride[k]);
+            cut_stride(read, rs->target.axis[i], &box.src_stride[k]);
         }
     }
     if (n == 0) {
@@ -137,14 +183,14 @@ static bool place_rows(row_swap *rs, const plan_tensor *t)
     rs->given = given.at[0];
     int64_t n_new = 0, other;
     for (unsigned i = 0; i < rs->target.n_axes; i++) {
-        if (!axis_of_cut(&rs->given, rs->target.axis[i], &other)) {
+        if (!cut_stride(&rs->given, rs->target.axis[i], &other)) {
             rs->axis = rs->target.axis[i];
             rs->row_stride = rs->target.stride[i];
             rs->n_rows = x->size[rs->axis];
         }
     }
     for (unsigned i = 0; i < rs->given.n_axes; i++) {
-        if (!axis_of_cut(&rs->target, rs->given.axis[i], &other)) {
+        if (!cut_stride(&rs->target, rs->given.axis[i], &other)) {
             rs->new_stride = rs->given.stride[i];
             n_new = x->size[rs->given.axis[i]];
         }
