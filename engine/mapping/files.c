@@ -46,9 +46,10 @@ static bool name_of(check *ck, const template *t, file_name *out)
 
 static bool numbered_alike(const file_name *x, const file_name *y)
 {
-    return (x->behind == NULL) == (y->behind == NULL) &&
-           (x->behind == NULL ||
-            (x->width == y->width && strcmp(x->capture, y->capture) == 0));
+    if (x->capture == NULL || y->capture == NULL) {
+        return x->capture == y->capture;
+    }
+    return x->width == y->width && strcmp(x->capture, y->capture) == 0;
 }
 
 static void take_weights(check *ck, const files_item *fi, map_files *f)
