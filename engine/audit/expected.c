@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "audit/regex_word.h"
 #include "audit/slow.h"
 #include "mapping/names.h"
 
@@ -16,6 +17,32 @@ bool name_uses(const map_name *n, uint32_t capture)
         }
     }
     return false;
+}
+
+/* Word and expressions of a capture in one name: the first gives the word. */
+static bool fits_name(arena *a, const map_name *n, uint32_t capture, const char **word)
+{
+    bool fits = true;
+    for (size_t i = 0; fits && i < n->segs.n; i++) {
+        const name_seg *s = &n->segs.at[i];
+        if (s->kind == NAME_REGEX && s->capture == capture) {
+            *word = *word != NULL ? *word : regex_word(a, s->text, s->re);
+            fits = *word != NULL && regex_match(a, s->re, *word, NULL, 0);
+        }
+    }
+    return fits;
+}
+
+const char *capture_word(arena *a, const map_rule *r, uint32_t capture)
+{
+    const char *word = NULL;
+    bool fits = true;
+    for (unsigned side = 0; side < 2; side++) {
+        for (size_t t = 0; fits && t < r->tensors[side].n; t++) {
+            fits = fits_name(a, &r->tensors[side].at[t].name, capture, &word);
+        }
+    }
+    return !fits ? NULL : word != NULL ? word : "x";
 }
 
 typedef struct lister {
@@ -147,7 +174,8 @@ static void add_all(lister *l, const subject *s)
     const char **words = NEW_N(a, const char *, s->n_captures + 1);
     size_t n = 0;
     for (uint32_t c = 0; c < s->n_captures; c++) {
-        words[c] = "x";
+        words[c] = s->rule == NULL ? NULL : capture_word(a, s->rule, c);
+        words[c] = words[c] == NULL ? "x" : words[c];
         if (!name_uses(s->name, c)) {
             continue;
         }

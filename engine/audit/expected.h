@@ -25,12 +25,17 @@ typedef struct expected {
 } expected;
 typedef VEC(expected) expected_list;
 
-/* Rules whose guards do not hold name nothing.  Captures without a range stand for the
- * one word "x".  RT_MISMATCH when a size or a guard cannot be told (reported). */
+/* Rules whose guards do not hold name nothing.  Captures without a range stand for one
+ * word: "x", or what their regular expressions match.  RT_MISMATCH when a size or a
+ * guard cannot be told (reported). */
 RT_NODISCARD rt_status expect_side(context *cx, const values *v, unsigned side,
                                    expected_list *out);
 const expected *expected_find(const expected_list *list,
                               const char *name); /* or NULL */
+
+/* The word that stands for a capture; NULL: none was found that all its expressions
+ * match. */
+const char *capture_word(arena *a, const map_rule *r, uint32_t capture);
 
 /* Does the capture occur in the name? */
 bool name_uses(const map_name *n, uint32_t capture);

@@ -76,20 +76,14 @@ static bool is_large(const expected *e)
     return n > MAX_ELEMS;
 }
 
-/* No word can be invented that an expression is sure to match. */
-static bool has_regex(const map_rule *r)
+/* Can no names be invented, for an expression that no word is sure to match? */
+static bool lacks_words(arena *a, const map_rule *r)
 {
-    for (unsigned side = 0; side < 2; side++) {
-        for (size_t t = 0; t < r->tensors[side].n; t++) {
-            const map_name *n = &r->tensors[side].at[t].name;
-            for (size_t i = 0; i < n->segs.n; i++) {
-                if (n->segs.at[i].kind == NAME_REGEX) {
-                    return true;
-                }
-            }
-        }
+    bool lacks = false;
+    for (uint32_t c = 0; c < r->captures.n; c++) {
+        lacks = lacks || capture_word(a, r, c) == NULL;
     }
-    return false;
+    return lacks;
 }
 
 /* Optional rules may be other spellings of one tensor: of those the first takes part.
@@ -100,7 +94,7 @@ static void skip_rules(const prober *p, model *k)
     strmap *names[2] = {strmap_new(k->cx.arena), strmap_new(k->cx.arena)};
     for (size_t r = 0; r < p->m->rules.n; r++) {
         off[r] = !goes_this_way(&p->m->rules.at[r], k->from) ||
-                 has_regex(&p->m->rules.at[r]);
+                 lacks_words(k->cx.arena, &p->m->rules.at[r]);
     }
     for (unsigned optional = 0; optional < 2; optional++) {
         for (unsigned side = 0; side < 2; side++) {
@@ -418,6 +412,7 @@ void probe_run(context *cx, const mapping *m, probe_result *out)
     }
     for (size_t r = 0; r < m->rules.n; r++) {
         const map_rule *rule = &m->rules.at[r];
+        out->n_probed += p.reached[r];
         if (!p.reached[r]) {
             vec_push(
                 cx->arena, &out->not_probed,

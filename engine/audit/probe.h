@@ -14,6 +14,7 @@
 
 typedef struct probe_result {
     uint64_t n_elems;         /* compared */
+    size_t n_probed;          /* rules that a model reached */
     size_t n_models;          /* applied, of different facts, sizes and directions */
     size_t n_failed;          /* reported with the slug "probe-differs" */
     VEC(const char *) sizes;  /* "c = 11" */

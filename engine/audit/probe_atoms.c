@@ -87,17 +87,6 @@ static int64_t *first_index(arena *a, const values *v, const expected *e)
     return index;
 }
 
-static bool next_index(const slow_atom *atom, const int64_t *size, int64_t *index)
-{
-    for (unsigned i = atom->n_axes; i-- > 0;) {
-        if (++index[atom->axis[i]] < size[atom->axis[i]]) {
-            return true;
-        }
-        index[atom->axis[i]] = 0;
-    }
-    return false;
-}
-
 static bool is_empty(const slow_atom *atom, const int64_t *size)
 {
     for (unsigned i = 0; i < atom->n_axes; i++) {
@@ -134,7 +123,7 @@ static void add_tensor(context *cx, const values *v, const expected *e, uint32_t
                 p->tensor = number;
                 p->at = slow_position(e->t, v->size, e->part_on, &choice, index);
             }
-        } while (next_index(&atom, v->size, index));
+        } while (slow_next_index(&atom, v->size, index));
     } while (slow_next(&choice));
 }
 
@@ -169,6 +158,6 @@ void atoms_visit(context *cx, const values *v, const expected *e,
         do {
             visit(who, slow_position(e->t, v->size, e->part_on, &choice, index),
                   at == NULL ? NULL : &at->places[table_at(at, index)], &atom);
-        } while (next_index(&atom, v->size, index));
+        } while (slow_next_index(&atom, v->size, index));
     } while (slow_next(&choice));
 }

@@ -143,6 +143,7 @@ typedef struct reading {
     explorer *x;
     const expr *whole;
     unsigned side;
+    bool known; /* of fields that were met already */
 } reading;
 
 static void add_field(void *who, const expr *path)
@@ -163,7 +164,7 @@ static void add_field(void *who, const expr *path)
            (x->fields[at].side != side || strcmp(x->fields[at].key, dot + 1) != 0)) {
         at++;
     }
-    if (at == MAX_FIELDS) {
+    if (at == MAX_FIELDS || (at == x->n_fields && r->known)) {
         return;
     }
     field_cases *f = &x->fields[at];
@@ -177,17 +178,40 @@ static void add_field(void *who, const expr *path)
     add_literals(a, f, r->whole);
 }
 
+/* The fields of a condition, each with the literals of what it is compared in. */
+static void add_condition(reading r)
+{
+    const expr *e = r.whole;
+    const bool joins =
+        (e->kind == EXPR_BINARY && (e->op == OP_AND || e->op == OP_OR)) ||
+        e->kind == EXPR_NOT;
+    if (!joins) {
+        expr_paths(e, add_field, &r);
+        return;
+    }
+    for (size_t i = 0; i < e->kid.n; i++) {
+        r.whole = e->kid.at[i];
+        add_condition(r);
+    }
+}
+
 static void add_fields(explorer *x, unsigned side)
 {
-    for (size_t i = 0; i < x->m->values.n; i++) {
-        reading r = {x, x->m->values.at[i].read[side], side};
-        if (x->used[i] && r.whole != NULL) {
-            expr_paths(r.whole, add_field, &r);
+    const mapping *m = x->m;
+    for (size_t i = 0; i < m->values.n; i++) {
+        const expr *read = m->values.at[i].read[side];
+        if (x->used[i] && read != NULL) {
+            add_condition((reading){.x = x, .whole = read, .side = side});
         }
     }
-    for (size_t i = 0; x->m->is_merge && i < x->guards.n; i++) {
-        reading r = {x, x->guards.at[i], side};
-        expr_paths(r.whole, add_field, &r);
+    for (size_t i = 0; m->is_merge && i < x->guards.n; i++) {
+        add_condition((reading){.x = x, .whole = x->guards.at[i], .side = side});
+    }
+    for (size_t i = 0; i < m->config_items.n; i++) { /* what else they may be */
+        const item *it = m->config_items.at[i];
+        if (it->kind == ITEM_REQUIRE) {
+            add_condition((reading){x, it->u.demand.is, side, true});
+        }
     }
 }
 

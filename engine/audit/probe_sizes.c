@@ -28,7 +28,20 @@ static void count_dim(const map_dim *d, weighed *w)
     }
 }
 
-static void count_rule(const map_rule *r, weighed *w)
+/* The axis that an expression is, or NO_AXIS. */
+static uint32_t axis_of(const mapping *m, const expr *e)
+{
+    return e != NULL && e->kind == EXPR_PATH ? mapping_axis(m, e->s) : NO_AXIS;
+}
+
+static void count_axis(uint32_t axis, weighed *w)
+{
+    if (axis != NO_AXIS) {
+        w[axis].n++;
+    }
+}
+
+static void count_rule(const mapping *m, const map_rule *r, weighed *w)
 {
     for (unsigned side = 0; side < 2; side++) {
         for (size_t t = 0; t < r->tensors[side].n; t++) {
@@ -39,9 +52,9 @@ static void count_rule(const map_rule *r, weighed *w)
         }
     }
     for (size_t c = 0; c < r->captures.n; c++) {
-        if (r->captures.at[c].axis != NO_AXIS) {
-            w[r->captures.at[c].axis].n++;
-        }
+        count_axis(r->captures.at[c].axis, w);
+        count_axis(axis_of(m, r->captures.at[c].lo), w);
+        count_axis(axis_of(m, r->captures.at[c].hi), w);
     }
 }
 
@@ -49,6 +62,25 @@ static int by_weight(const void *x, const void *y)
 {
     const weighed *a = x, *b = y;
     return a->n > b->n ? -1 : a->n < b->n ? 1 : a->axis < b->axis ? -1 : 1;
+}
+
+/* A range `{l in k..n}` is empty unless k gets the smaller prime. */
+static void order_bounds(const mapping *m, const map_rule *r, weighed *w, size_t n)
+{
+    for (size_t c = 0; c < r->captures.n; c++) {
+        const uint32_t lo = axis_of(m, r->captures.at[c].lo);
+        const uint32_t hi = axis_of(m, r->captures.at[c].hi);
+        size_t lo_at = n, hi_at = n;
+        for (size_t i = 0; i < n; i++) {
+            lo_at = w[i].axis == lo ? i : lo_at;
+            hi_at = w[i].axis == hi ? i : hi_at;
+        }
+        if (hi_at < lo_at && lo_at < n) {
+            const weighed was = w[hi_at];
+            w[hi_at] = w[lo_at];
+            w[lo_at] = was;
+        }
+    }
 }
 
 static bool is_composite(const map_axis *ax)
@@ -142,7 +174,7 @@ static void multiply_products(values *v)
     }
 }
 
-static int64_t next_prime(int64_t n)
+int64_t probe_prime(int64_t n)
 {
     for (n++;; n++) {
         int64_t f = 2;
@@ -156,7 +188,7 @@ static int64_t next_prime(int64_t n)
 }
 
 /* Products, and sizes that follow; false when one of them is no size. */
-static bool follow(context *cx, values *v, unsigned side)
+static bool follow(context *cx, values *v, unsigned side, const bool *told)
 {
     bool good = true;
     for (unsigned round = 0; round < 3;
@@ -165,7 +197,8 @@ static bool follow(context *cx, values *v, unsigned side)
         multiply_products(v);
         for (uint32_t i = 0; i < v->m->axes.n; i++) {
             const map_axis *ax = &v->m->axes.at[i];
-            const expr *by = is_composite(ax) ? NULL : forced_by(ax, side);
+            const bool is_chosen = is_composite(ax) || (told != NULL && told[i]);
+            const expr *by = is_chosen ? NULL : forced_by(ax, side);
             if (by != NULL) {
                 const value *x = values_eval(cx, v, by, NULL, NULL);
                 const bool fits = x != NULL && x->kind == V_INT && x->i >= 0;
@@ -177,7 +210,21 @@ static bool follow(context *cx, values *v, unsigned side)
     return good;
 }
 
-bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one)
+/* The next prime that is no told size. */
+static int64_t own_prime(const values *v, const bool *told, int64_t n)
+{
+    bool is_taken = true;
+    while (is_taken) {
+        n = probe_prime(n);
+        is_taken = false;
+        for (size_t i = 0; told != NULL && i < v->m->axes.n; i++) {
+            is_taken = is_taken || (told[i] && v->size[i] == n);
+        }
+    }
+    return n;
+}
+
+bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one, const bool *told)
 {
     const mapping *m = v->m;
     weighed *w = NEW_N(cx->arena, weighed, m->axes.n + 1);
@@ -186,33 +233,36 @@ bool probe_sizes(context *cx, values *v, unsigned side, uint32_t one)
         w[i].axis = i;
     }
     for (size_t r = 0; r < m->rules.n; r++) {
-        count_rule(&m->rules.at[r], w);
+        count_rule(m, &m->rules.at[r], w);
     }
     const bool *is_dividend = dividends(cx->arena, m, side);
     for (uint32_t i = 0; i < m->axes.n; i++) {
         const map_axis *ax = &m->axes.at[i];
         const bool is_quotient = dividend_of(m, ax, side) != NO_AXIS;
-        if (!is_composite(ax) && !is_dividend[i] &&
+        if (!is_composite(ax) && !is_dividend[i] && !(told != NULL && told[i]) &&
             (is_quotient || forced_by(ax, side) == NULL)) {
             w[n_free++] = w[i];
         }
     }
     qsort(w, n_free, sizeof *w, by_weight);
+    for (size_t r = 0; r < m->rules.n; r++) {
+        order_bounds(m, &m->rules.at[r], w, n_free);
+    }
     int64_t *primes = NEW_N(cx->arena, int64_t, n_free + 1);
     for (size_t i = 0; i < n_free; i++) {
-        primes[i] = next_prime(i == 0 ? 1 : primes[i - 1]);
+        primes[i] = own_prime(v, told, i == 0 ? 1 : primes[i - 1]);
     }
     for (size_t turn = 0; turn < n_free || turn == 0; turn++) {
         for (size_t i = 0; i < n_free; i++) {
             v->size[w[i].axis] = primes[(i + turn) % n_free];
             v->size_from[w[i].axis] = "the probe";
         }
-        if (one != NO_AXIS) {
+        if (one != NO_AXIS && !(told != NULL && told[one])) {
             v->size[one] = 1;
         }
         multiply_products(v);
         multiply_out(cx, v, side, is_dividend);
-        if (follow(cx, v, side)) {
+        if (follow(cx, v, side, told)) {
             return true;
         }
     }
@@ -232,7 +282,7 @@ bool probe_values(context *cx, const mapping *m, unsigned side, const values *fa
     for (size_t i = 0; facts != NULL && i < m->choices.n; i++) {
         v->choice[i] = facts->choice[i];
     }
-    if (!probe_sizes(cx, v, side, one)) {
+    if (!probe_sizes(cx, v, side, one, NULL)) {
         return false;
     }
     for (size_t i = 0; i < m->values.n; i++) {

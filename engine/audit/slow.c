@@ -133,6 +133,27 @@ bool slow_next(slow_choice *c)
     return false;
 }
 
+bool slow_has_axis(const slow_atom *x, uint32_t axis)
+{
+    for (unsigned i = 0; i < x->n_axes; i++) {
+        if (x->axis[i] == axis) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool slow_next_index(const slow_atom *atom, const int64_t *size, int64_t *index)
+{
+    for (unsigned i = atom->n_axes; i-- > 0;) {
+        if (++index[atom->axis[i]] < size[atom->axis[i]]) {
+            return true;
+        }
+        index[atom->axis[i]] = 0;
+    }
+    return false;
+}
+
 /* ---- one element ----------------------------------------------------------------- */
 
 typedef struct position_walk {

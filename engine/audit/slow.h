@@ -33,6 +33,10 @@ bool slow_shape(const map_dims *d, const int64_t *size, const bool *part_on,
 /* Begin with {0}; the atom of `choice` is told, and the choice completed. */
 slow_atom slow_atom_of(const map_tensor *t, const bool *part_on, slow_choice *choice);
 bool slow_next(slow_choice *choice); /* the next atom; false: that was the last */
+bool slow_has_axis(const slow_atom *atom, uint32_t axis);
+/* The next element of the atom, the last axis fastest; false: that was the last, and
+ * all its indices are 0 again. */
+bool slow_next_index(const slow_atom *atom, const int64_t *size, int64_t *index);
 /* Flat, row-major position of an element; index[axis] for every axis of the atom. */
 int64_t slow_position(const map_tensor *t, const int64_t *size, const bool *part_on,
                       const slow_choice *choice, const int64_t *index);

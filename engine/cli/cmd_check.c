@@ -26,10 +26,11 @@ static void tell_text(const session *s, buf *out, const char *path, const mappin
                    show_count(a, n_failed + p->n_failed, "failure"));
         return;
     }
-    buf_printf(out, "%s: ok (%s, %s, probe of %s in %s)\n", path,
-               show_count(a, n_rules, "rule"), show_count(a, m->tests.n, "test"),
-               show_count(a, p->n_elems, "element"),
-               show_count(a, p->n_models, "model"));
+    buf_printf(
+        out, "%s: ok (%s, %s, probe of %s: %s in %s)\n", path,
+        show_count(a, n_rules, "rule"), show_count(a, m->tests.n, "test"),
+        p->n_probed == n_rules ? "all rules" : show_count(a, p->n_probed, "rule"),
+        show_count(a, p->n_elems, "element"), show_count(a, p->n_models, "model"));
     if (s->opt.verbose) {
         add_list(out, "  sizes of the probe: ", p->sizes.at, p->sizes.n);
         add_list(out, "  sizes that follow: ", p->forced.at, p->forced.n);
@@ -48,6 +49,7 @@ static value *tell_value(arena *a, const char *path, const mapping *m, size_t n_
     put_count(a, v, "n_rules", m->rules.n + m->updates.n);
     put_count(a, v, "n_tests", m->tests.n);
     put_count(a, v, "n_failed", n_failed + p->n_failed);
+    put_count(a, v, "n_rules_probed", p->n_probed);
     put_count(a, v, "n_elems_probed", p->n_elems);
     put_count(a, v, "n_models_probed", p->n_models);
     put_texts(a, v, "sizes", p->sizes.at, p->sizes.n);
