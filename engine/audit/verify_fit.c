@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "audit/views.h"
-#include "exec/cast.h"
 
 enum { VIEW_BASE, VIEW_SUM, VIEW_MERGED, VIEW_GROUP };
-enum { BLOCK = 512 };
 
 typedef struct group { /* elements of one tensor that the same update reaches */
     bool is_untouched; /* no update */
@@ -145,25 +143,46 @@ void fit_add(fitter *f, const plan_tensor *planned, const plan_tensor *merged)
 
 /* ---- looking --------------------------------------------------------------------- */
 
-/* The distance of two neighbours of this type at x. */
-static double step_at(double x, dtype dt)
+/* The numbers of a type as a grid. */
+typedef struct grid {
+    int digits; /* of a number, in base 2 */
+    int least;  /* exponent of the smallest step */
+} grid;
+
+static grid grid_of(dtype dt)
 {
-    const int digits = dt == DT_BF16 ? 8 : dt == DT_F16 ? 11 : dt == DT_F32 ? 24 : 53;
-    const int least = dt == DT_F16    ? -24
-                      : dt == DT_BF16 ? -133
-                      : dt == DT_F32  ? -149
-                                      : -1074;
-    int exponent = 0;
-    (void)frexp(x, &exponent);
-    return ldexp(1, exponent - digits > least ? exponent - digits : least);
+    return dt == DT_BF16  ? (grid){8, -133}
+           : dt == DT_F16 ? (grid){11, -24}
+           : dt == DT_F32 ? (grid){24, -149}
+                          : (grid){53, -1022};
+}
+
+/* The distance of two neighbours at x, which is finite: a power of two. */
+static double step_at(grid g, double x)
+{
+    uint64_t bits;
+    double apart;
+    memcpy(&bits, &x, sizeof bits);
+    const int exponent = (int)(bits >> 52 & 0x7ff) - 1023 + 1 - g.digits;
+    bits = (uint64_t)((exponent > g.least ? exponent : g.least) + 1023) << 52;
+    memcpy(&apart, &bits, sizeof apart);
+    return apart;
+}
+
+/* The nearest number of the grid (overflow aside): beside so large a number doubles
+ * stand a step apart, and adding rounds to them. */
+static double nearest(grid g, double x)
+{
+    const double far = 0x1.8p52 * step_at(g, x);
+    const double sum = x + far;
+    return g.digits < 53 ? sum - far : x;
 }
 
 typedef struct element {
     double base, sum, merged;
-    double plain, rounded; /* the base and the sum as they would be stored */
 } element;
 
-static void add_element(fit_sums *s, const element *x, dtype dt, unsigned rank)
+static void add_element(fit_sums *s, const element *x, grid g, unsigned rank)
 {
     const double d = x->sum - x->base, e = x->merged - x->sum;
     const double c = x->merged - x->base;
@@ -172,51 +191,43 @@ static void add_element(fit_sums *s, const element *x, dtype dt, unsigned rank)
         return;
     }
     /* One rounding to the type; and products that were added up in f32. */
-    const double u = step_at(x->merged, dt), v = ldexp(d, -24);
+    const double u = step_at(g, x->merged), v = 0x1p-24 * d;
     s->n++;
-    s->n_changed += x->merged != x->plain ? 1 : 0;
+    s->n_changed += x->merged != nearest(g, x->base) ? 1 : 0;
     s->cc += c * c;
     s->dd += d * d;
     s->ee += e * e;
     s->ed += e * d;
-    s->od += (x->rounded - x->sum) * d;
+    s->od += (nearest(g, x->sum) - x->sum) * d;
     s->uu += u * u / 12 + rank * v * v;
 }
 
-/* What the numbers are once stored. */
-static void store(double *to, const double *from, dtype dt, size_t n)
+/* No update reaches it: is it the base's, as it would be stored? */
+static bool is_kept(const element *x, grid g)
 {
-    double stored[BLOCK];
-    cast_from_f64(stored, dt, from, n);
-    cast_to_f64(to, stored, dt, n);
+    return isfinite(x->base)
+               ? x->merged == nearest(g, x->base)
+               : x->merged == x->base || (isnan(x->merged) && isnan(x->base));
 }
 
 static bool look(void *who, const view_part *part)
 {
     fitter *f = who;
     const group_list *groups = &f->groups.at[part->tensor];
-    const dtype dt = f->stored.at[part->tensor];
-    double base[BLOCK], sum[BLOCK], merged[BLOCK], plain[BLOCK], rounded[BLOCK];
-    float number[BLOCK];
-    for (size_t at = 0; at < part->n; at += BLOCK) {
-        const size_t n = part->n - at < BLOCK ? part->n - at : BLOCK;
-        memcpy(base, part->elems[VIEW_BASE] + at * sizeof *base, n * sizeof *base);
-        memcpy(sum, part->elems[VIEW_SUM] + at * sizeof *sum, n * sizeof *sum);
-        memcpy(merged, part->elems[VIEW_MERGED] + at * sizeof *merged,
-               n * sizeof *merged);
-        memcpy(number, part->elems[VIEW_GROUP] + at * sizeof *number,
-               n * sizeof *number);
-        store(plain, base, dt, n);
-        store(rounded, sum, dt, n);
-        for (size_t i = 0; i < n; i++) {
-            group *g = &groups->at[(size_t)number[i]];
-            const element x = {base[i], sum[i], merged[i], plain[i], rounded[i]};
-            if (!g->is_untouched) {
-                add_element(&f->fits.at[g->fit].sums, &x, dt, f->rank.at[g->fit]);
-            } else if (memcmp(&x.merged, &x.plain, sizeof x.plain) != 0 &&
-                       g->first == UINT64_MAX) {
-                g->first = part->first + at + i;
-            }
+    const grid stored = grid_of(f->stored.at[part->tensor]);
+    for (size_t i = 0; i < part->n; i++) {
+        element x;
+        float number;
+        memcpy(&x.base, part->elems[VIEW_BASE] + i * sizeof x.base, sizeof x.base);
+        memcpy(&x.sum, part->elems[VIEW_SUM] + i * sizeof x.sum, sizeof x.sum);
+        memcpy(&x.merged, part->elems[VIEW_MERGED] + i * sizeof x.merged,
+               sizeof x.merged);
+        memcpy(&number, part->elems[VIEW_GROUP] + i * sizeof number, sizeof number);
+        group *g = &groups->at[(size_t)number];
+        if (!g->is_untouched) {
+            add_element(&f->fits.at[g->fit].sums, &x, stored, f->rank.at[g->fit]);
+        } else if (g->first == UINT64_MAX && !is_kept(&x, stored)) {
+            g->first = part->first + i;
         }
     }
     return true;
