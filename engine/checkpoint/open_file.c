@@ -48,6 +48,13 @@ static bool has_ending(const char *path, const char *ending)
     return n >= n_ending && strcmp(path + n - n_ending, ending) == 0;
 }
 
+/* A length that the file has, and an object: the two bytes by which pickles and packed
+ * files are known are those of some lengths too. */
+static bool is_surely_safetensors(const unsigned char *head, size_t n, uint64_t n_bytes)
+{
+    return n > 8 && head[8] == '{' && le64(head) <= n_bytes - 8;
+}
+
 /* Which format the content has.  A name never decides, except between two complaints.
  */
 static rt_status sniff(context *cx, inventory *inv, inventory_file *f)
@@ -74,7 +81,8 @@ static rt_status sniff(context *cx, inventory *inv, inventory_file *f)
         }
         return RT_OK;
     }
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+    const bool is_sure = is_surely_safetensors(head, n, f->n_bytes);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0] && !is_sure; i++) {
         if (refused[i].at + refused[i].n <= n &&
             memcmp(head + refused[i].at, refused[i].magic, refused[i].n) == 0) {
             return bad_file(cx, f->path, refused[i].help, "it is %s", refused[i].what);

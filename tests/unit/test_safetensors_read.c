@@ -189,6 +189,14 @@ static void test_content(kit *k)
     CHECK(mkfifo(fifo, 0600) == 0);
     REFUSED(k, fifo, "no regular file");
     REFUSED(k, kit_path(k, "absent"), "cannot open");
+    /* A header whose length begins as a pickle does. */
+    char padded[8 + 0x480];
+    memset(padded, ' ', sizeof padded);
+    memcpy(padded, "\x80\4\0\0\0\0\0\0{}", 10);
+    if (GOOD(k, kit_write(k, "t.safetensors", padded, sizeof padded))) {
+        inventory_close(k->ck->inv);
+    }
+    REFUSED(k, kit_write(k, "t.safetensors", padded, 100), "bare pickle");
     /* safetensors below another name is read, and said. */
     if (GOOD(k, kit_write(k, "t.bin", "\2\0\0\0\0\0\0\0{}", 10))) {
         CHECK(kit_noted(k, "safetensors"));
