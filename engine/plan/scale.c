@@ -60,10 +60,11 @@ static void add_lacking(merger *g, const binding *b, const expr *e, name_list *n
 
 /* Said once: what one update lacks the others lack too. */
 static void report_no_scale(merger *g, const attempt *x, const expr *scalar,
-                            const binding *b, const char *why)
+                            const binding *b)
 {
     name_list names = {0};
     buf lacking = {.arena = g->cx->arena}, set = {.arena = g->cx->arena};
+    const char *why = NULL;
     if (diags_has(g->cx->diags, "no-scale")) {
         return;
     }
@@ -73,12 +74,13 @@ static void report_no_scale(merger *g, const attempt *x, const expr *scalar,
                    names.at[i]);
         buf_printf(&set, " --set %s=...", names.at[i]);
     }
+    if (names.n == 0) {
+        (void)values_eval(g->cx, g->v, meaning_of(g, scalar), b, &why);
+        buf_printf(&lacking, "it is %s, and %s", scalar_origin(g, scalar),
+                   why != NULL ? why : "that is no number");
+    }
     diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-scale", x->u->at,
-                           "the adapter's scale is not known%s%s",
-                           names.n > 0 || why != NULL ? ": " : "",
-                           names.n > 0   ? buf_str(&lacking)
-                           : why != NULL ? why
-                                         : "");
+                           "the adapter's scale is not known: %s", buf_str(&lacking));
     diag_help(
         dg,
         "it is never in the weights: give it with%s; where somebody merged the "
@@ -91,11 +93,10 @@ bool scale_of(merger *g, const binding *b, attempt *x)
     x->scale = g->how.weight;
     for (size_t f = 0; f < x->u->factors.n; f++) {
         const expr *scalar = x->u->factors.at[f].scalar;
-        const char *why = NULL;
         if (scalar == NULL) {
             continue;
         }
-        const value *s = values_eval(g->cx, g->v, scalar, b, &why);
+        const value *s = values_eval(g->cx, g->v, scalar, b, NULL);
         if (s != NULL && value_is_number(s)) {
             x->scale *= value_number(s);
             x->scale_from = arena_printf(
@@ -104,7 +105,7 @@ bool scale_of(merger *g, const binding *b, attempt *x)
         } else if (g->how.scale_is_asked) {
             x->scale_is_open = true;
         } else {
-            report_no_scale(g, x, scalar, b, why);
+            report_no_scale(g, x, scalar, b);
             return false;
         }
     }
