@@ -1,25 +1,21 @@
 /* verify: two checkpoints, of one layout or of two; a base and what was merged into it.
  */
+#include <string.h>
 #include <unistd.h>
 
 #include "audit/verify.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 
-/* The layout of B: as --to says, or as it is detected. */
-static rt_status open_second(session *s, job **out)
+/* B, whose layout is as --to says, or as it is detected. */
+static rt_status open_second(session *s, const char *fallback, job **out)
 {
     job_options jo = session_job(s);
-    context quiet = {s->cx.arena, diags_new(s->cx.arena)};
     jo.from = s->opt.to;
     jo.to = NULL;
     jo.dtype = NULL;
     jo.set = NULL;
-    /* What is wrong with B as a source does not matter, unless it cannot be opened. */
-    if (job_convert(&quiet, &jo, s->opt.args.at[1], out) == RT_OK) {
-        return RT_OK;
-    }
-    return job_convert(&s->cx, &jo, s->opt.args.at[1], out);
+    return job_open(&s->cx, &jo, s->opt.args.at[1], fallback, out);
 }
 
 static rt_status compare(session *s, job *a, const job *b)
@@ -49,17 +45,42 @@ static rt_status compare(session *s, job *a, const job *b)
     return !verify_holds(&r) || (s->opt.strict && s->n_warnings > 0) ? RT_NO : RT_OK;
 }
 
+static rt_status merge(session *s, const char *to, job **a)
+{
+    job_options jo = session_job(s);
+    const job_addend adapter = {s->opt.adapter, 1};
+    jo.to = to;
+    jo.scale_is_asked = true; /* what is asked for need not be said */
+    return job_merge(&s->cx, &jo, s->opt.args.at[0], &adapter, 1, a);
+}
+
+/* The base with the adapter, in the layout of B; what the base's layout is helps to
+ * tell that of B. */
+static rt_status open_merge(session *s, job **a, job **b)
+{
+    TRY(merge(s, s->opt.to, a));
+    TRY(open_second(s, (*a)->to, b));
+    if (strcmp((*a)->to, (*b)->from) == 0) {
+        return RT_OK;
+    }
+    job_close(*a);
+    *a = NULL;
+    return merge(s, (*b)->from, a);
+}
+
+static rt_status open_both(session *s, job **a, job **b)
+{
+    job_options jo = session_job(s);
+    TRY(open_second(s, NULL, b));
+    jo.to = (*b)->from;
+    return job_convert(&s->cx, &jo, s->opt.args.at[0], a);
+}
+
 rt_status cmd_verify(session *s)
 {
     job *a = NULL, *b = NULL;
-    TRY(open_second(s, &b));
-    job_options jo = session_job(s);
-    jo.to = b->from;
-    jo.scale_is_asked = true; /* what is asked for need not be said */
-    const job_addend adapter = {s->opt.adapter, 1};
-    rt_status status = s->opt.adapter == NULL
-                           ? job_convert(&s->cx, &jo, s->opt.args.at[0], &a)
-                           : job_merge(&s->cx, &jo, s->opt.args.at[0], &adapter, 1, &a);
+    rt_status status =
+        s->opt.adapter != NULL ? open_merge(s, &a, &b) : open_both(s, &a, &b);
     if (status == RT_OK) {
         status = compare(s, a, b);
     }

@@ -161,7 +161,7 @@ static size_t most_claimed(const evidence *ev, const char *layout, bool is_said,
     return most;
 }
 
-static bool same_config_file(const layout_table *l, const char *x, const char *y)
+bool same_config_file(const layout_table *l, const char *x, const char *y)
 {
     return strcmp(layout_of(l, x)->files->configs.at[0].name,
                   layout_of(l, y)->files->configs.at[0].name) == 0;

@@ -44,6 +44,9 @@ RT_NODISCARD rt_status detect_layout(context *cx, const evidence *ev, const stag
 const char *layout_meant(context *cx, const evidence *ev, const stage *s,
                          const char *said);
 
+/* Are the configs of two layouts files of one name? */
+bool same_config_file(const layout_table *l, const char *x, const char *y);
+
 /* The mapping between two layouts, read from `from` with this config (may be NULL). */
 RT_NODISCARD rt_status detect_family(context *cx, const evidence *ev, const stage *s,
                                      const char *from, const char *to,

@@ -93,6 +93,17 @@ rt_status builder_finish(builder *b)
     return RT_OK;
 }
 
+rt_status job_open(context *cx, const job_options *opt, const char *path,
+                   const char *fallback, job **out)
+{
+    builder b;
+    TRY(builder_start(cx, opt, &b));
+    b.fallback = fallback;
+    TRY(builder_open(&b, path));
+    *out = b.j;
+    return RT_OK;
+}
+
 rt_status job_convert(context *cx, const job_options *opt, const char *src, job **out)
 {
     builder b;

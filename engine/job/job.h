@@ -75,6 +75,11 @@ typedef struct job {
 
 RT_NODISCARD rt_status job_convert(context *cx, const job_options *opt, const char *src,
                                    job **out);
+/* Open a checkpoint and find its layout (`from`), by its names or, where they tell none
+ * that a family knows, `fallback` (or NULL); nothing is planned. */
+RT_NODISCARD rt_status job_open(context *cx, const job_options *opt, const char *path,
+                                const char *fallback, job **out);
+
 typedef struct job_addend { /* an adapter that is added to a base */
     const char *path;
     double weight; /* of all its updates; 1: as it was trained */

@@ -8,49 +8,6 @@
 
 /* ---- merge --------------------------------------------------------------------- */
 
-/* The adapter's weights file: the path itself, or the first of its directory that the
- * merge files name. */
-static rt_status find_adapter(builder *b, const char *path, const char **file)
-{
-    file_name_list known = {0};
-    *file = path;
-    if (!dir_exists(path)) {
-        return RT_OK;
-    }
-    for (size_t i = 0; i < b->n_merges; i++) {
-        const layout_files *l = layout_of(b->j->layouts, b->merges[i]->layout[RIGHT]);
-        layout_add_weights(b->cx->arena, l, &known);
-    }
-    for (size_t i = 0; i < known.n; i++) {
-        *file = path_join(b->cx->arena, path, known.at[i].text);
-        if (file_exists(*file)) {
-            return RT_OK;
-        }
-    }
-    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-adapter", NOWHERE,
-                           "%s holds no adapter file", path);
-    for (size_t i = 0; i < known.n; i++) {
-        diag_note(dg, "looked for %s", known.at[i].text);
-    }
-    diag_help(dg, "name the file itself if it has another name");
-    return RT_FILE;
-}
-
-/* The merge file whose adapter side knows these names. */
-static const mapping *pick_merge(builder *b, const stage *adapter, const value *config)
-{
-    stage *who = NULL;
-    memcpy(&who, &adapter, sizeof who);
-    for (size_t i = 0; i < b->n_merges; i++) {
-        const int is =
-            config_detect(b->cx, b->merges[i], RIGHT, config, stage_has, who);
-        if (is == 1 || (is < 0 && b->n_merges == 1)) {
-            return b->merges[i];
-        }
-    }
-    return NULL;
-}
-
 /* --set over the adapter's config over the drop-in's defaults. */
 static value *adapter_config(builder *b, const value *found)
 {
@@ -176,33 +133,6 @@ static void link_merged(builder *b)
     }
 }
 
-/* The merge file for an adapter, by its names or its config. */
-static rt_status find_merge(builder *b, const checkpoint *from, const char *file,
-                            const mapping **m)
-{
-    plan aside = {0};
-    const char *config_path;
-    value *found = NULL;
-    const stage *names = stage_of_inventory(b->cx, &aside, from->inv);
-    *m = pick_merge(b, names, NULL);
-    for (size_t i = 0; *m == NULL && i < b->n_merges; i++) {
-        const layout_files *l = layout_of(b->j->layouts, b->merges[i]->layout[RIGHT]);
-        TRY(config_load(b->cx, l, from->dir, &found, &config_path));
-        *m = found != NULL ? pick_merge(b, names, found) : NULL;
-    }
-    if (*m != NULL) {
-        return RT_OK;
-    }
-    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-merge-rules", NOWHERE,
-                           "no merge rules know the names of %s", file);
-    if (names->tensors.n > 0) {
-        diag_note(dg, "the first is %s", names->tensors.at[0].name);
-    }
-    diag_help(
-        dg, "name the rules with --rules; an adapter holds lora_A and lora_B tensors");
-    return RT_MISMATCH;
-}
-
 /* The adapter's tensors as sources of the plan, known as its. */
 static const stage *adapter_stage(builder *b, const checkpoint *from)
 {
@@ -214,29 +144,56 @@ static const stage *adapter_stage(builder *b, const checkpoint *from)
     return s;
 }
 
-/* Open the adapter and find its rules. */
-static rt_status open_adapter(builder *b, const char *path, checkpoint **opened,
-                              const mapping **m)
-{
-    const char *file;
-    TRY(find_adapter(b, path, &file));
-    TRY(checkpoint_open(b->cx, file, opened));
-    vec_push(b->cx->arena, &b->j->adapters, *opened);
-    return find_merge(b, *opened, file, m);
-}
+/* An adapter that is added to what stands. */
+typedef struct addition {
+    const checkpoint *from;
+    const mapping *m;
+    double weight;
+    bool as_it_stands; /* not in the merge file's layout */
+} addition;
 
-/* Add one more to what stands, in the merge file's layout. */
-static rt_status merge_next(builder *b, const checkpoint *from, const mapping *m,
-                            double weight)
+static rt_status add_one(builder *b, const addition *x)
 {
     const char *config_path = NULL;
     value *found = NULL;
-    const stage *terms = adapter_stage(b, from);
-    TRY(config_load(b->cx, layout_of(b->j->layouts, m->layout[RIGHT]), from->dir,
+    const stage *terms = adapter_stage(b, x->from);
+    TRY(config_load(b->cx, layout_of(b->j->layouts, x->m->layout[RIGHT]), x->from->dir,
                     &found, &config_path));
-    TRY(builder_walk(b, m->layout[LEFT]));
-    return add_adapter(b, terms, m, weight, adapter_config(b, found),
+    if (!x->as_it_stands) {
+        TRY(builder_walk(b, x->m->layout[LEFT]));
+    }
+    return add_adapter(b, terms, x->m, x->weight, adapter_config(b, found),
                        config_path != NULL ? config_path : adapter_origin(b));
+}
+
+/* Would it do?  Tried on a copy of what is built.  Without an addition: the way to the
+ * layout alone. */
+static bool would_do(const builder *b, const addition *x, const char *layout)
+{
+    context quiet = *b->cx;
+    job j = *b->j;
+    builder trial = *b;
+    quiet.diags = diags_new(b->cx->arena);
+    trial.cx = &quiet;
+    trial.j = &j;
+    const rt_status status =
+        x != NULL ? add_one(&trial, x) : builder_walk(&trial, layout);
+    return status == RT_OK && j.status == RT_OK;
+}
+
+/* Add one more to what stands, in the merge file's layout; to a variant of it, stacked
+ * experts for one, as it stands where the adapter was trained on that. */
+static rt_status merge_next(builder *b, const checkpoint *from, const mapping *m,
+                            double weight)
+{
+    const char *layout = m->layout[LEFT];
+    addition x = {from, m, weight, false};
+    const addition here = {from, m, weight, true};
+    if (builder_is_variant(b, layout) && !would_do(b, &x, layout) &&
+        would_do(b, NULL, layout) && would_do(b, &here, layout)) {
+        x = here;
+    }
+    return add_one(b, &x);
 }
 
 /* One file twice is a slip more often than a wish, which a weight says better. */
@@ -265,7 +222,7 @@ static rt_status merge_all(builder *b, const job_options *opt, const char *base,
     for (size_t i = 0; i < n; i++) {
         checkpoint *from;
         const mapping *m;
-        TRY(open_adapter(b, adapters[i].path, &from, &m));
+        TRY(builder_open_adapter(b, adapters[i].path, &from, &m));
         if (i == 0) {
             b->fallback = m->layout[LEFT];
             TRY(builder_open(b, base));

@@ -182,6 +182,27 @@ static rt_status open_kept(builder *b, const char *dir)
     return RT_OK;
 }
 
+bool builder_is_variant(const builder *b, const char *of)
+{
+    return of != NULL && strcmp(b->layout, of) != 0 &&
+           same_config_file(b->j->layouts, b->layout, of);
+}
+
+/* A model of no family, whose names are also those of a variant of the fallback, is in
+ * the fallback's layout: the variant's rules are for the families that there are. */
+static void settle_variant(builder *b)
+{
+    const mapping *family;
+    const char *because, *to = usual_target(&b->ev, b->fallback);
+    context quiet = {b->cx->arena, diags_new(b->cx->arena)};
+    const found_config *f = config_of(&b->configs, b->fallback);
+    if (to != NULL && f != NULL &&
+        detect_family(&quiet, &b->ev, b->at, b->fallback, to, f->record, &family,
+                      &because) != RT_OK) {
+        b->layout = b->fallback;
+    }
+}
+
 /* The layout by names; the fallback where only its config is there and no family knows
  * the other one. */
 static rt_status find_layout(builder *b)
@@ -255,6 +276,9 @@ rt_status builder_open(builder *b, const char *path)
         TRY(find_layout(b));
     } else {
         take_layout(b);
+    }
+    if (builder_is_variant(b, b->fallback)) {
+        settle_variant(b);
     }
     b->j->from = b->layout;
     const found_config *f = config_of(&b->configs, b->layout);
