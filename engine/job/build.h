@@ -10,7 +10,7 @@ typedef struct builder {
     const job_options *opt;
     job *j;
     const mapping *const *all; /* families */
-    size_t n_all;
+    size_t n_all, n_given;
     const mapping *const *merges;
     size_t n_merges;
     config_list configs;

@@ -225,6 +225,15 @@ const char *usual_target(const evidence *ev, const char *from)
 
 typedef VEC(const mapping *) mapping_list;
 
+static bool is_given(const evidence *ev, const mapping *m)
+{
+    size_t i = 0;
+    while (i < ev->n_given && ev->all[i] != m) {
+        i++;
+    }
+    return i < ev->n_given;
+}
+
 static mapping_list between(arena *a, const evidence *ev, const char *from,
                             const char *to)
 {
@@ -323,7 +332,9 @@ rt_status detect_family(context *cx, const evidence *ev, const stage *s,
     const mapping_list l = between(cx->arena, ev, from, to);
     size_t n_hits = 0;
     *m = l.n == 1 ? l.at[0] : NULL;
-    *because = "being the only one between these layouts";
+    *because = *m != NULL && is_given(ev, *m)
+                   ? "--rules"
+                   : "being the only one between these layouts";
     if (l.n > 1) {
         /* Families are written published side first: its config names the model's type.
          */

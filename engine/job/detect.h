@@ -22,7 +22,7 @@ const found_config *config_of(const config_list *l, const char *layout); /* or N
 
 typedef struct evidence {
     const mapping *const *all; /* candidates, --rules or all embedded; no merge files */
-    size_t n_all;
+    size_t n_all, n_given;     /* the first n_given are those of --rules */
     const layout_table *layouts;
     const config_list *configs;
     const model_row *rows;

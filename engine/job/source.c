@@ -35,6 +35,7 @@ static rt_status load_rules(builder *b)
         }
     }
     TRY(layouts_of(b->cx, given.at, given.n, all, n, &b->j->layouts));
+    b->n_given = families.n;
     /* A given family stands for all others between its two layouts. */
     for (size_t i = 0; i < n; i++) {
         bool shadowed = false;
@@ -266,6 +267,7 @@ rt_status builder_open(builder *b, const char *path)
     b->ev = (evidence){.all = b->all,
                        .n_all = b->n_all,
                        .layouts = b->j->layouts,
+                       .n_given = b->n_given,
                        .configs = &b->configs,
                        .rows = b->rows,
                        .n_rows = b->n_rows};
