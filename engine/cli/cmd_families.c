@@ -73,40 +73,42 @@ static value *family_value(arena *a, const known *k, const mapping *m)
     return v;
 }
 
-static void family_text(buf *out, const known *k, const mapping *m)
+static const char *shown_name(const model_row *row)
 {
-    size_t n_models = 0;
-    for (size_t i = 0; i < k->n_rows; i++) {
-        n_models += is_of(&k->rows[i], m);
-    }
-    buf_printf(out, "%-15s %-10s %s %-11s", m->name, m->layout[LEFT],
-               m->is_merge ? "+= " : "<->", m->layout[RIGHT]);
-    buf_printf(out, "  %s", m->doc != NULL ? m->doc : "");
-    if (n_models > 0) {
-        buf_printf(out, " (%s by name)", show_count(out->arena, n_models, "model"));
-    }
-    buf_add(out, "\n");
+    return row->repo != NULL ? row->repo : row->name;
 }
 
-/* The whole of one family: what it answers to. */
-static void family_details(buf *out, const known *k, const mapping *m)
+/* The tables of both eras name it, and this is not the first time. */
+static bool is_again(const known *k, size_t i)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (strcmp(shown_name(&k->rows[j]), shown_name(&k->rows[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What it relates; below it, indented, what it answers to. */
+static void family_text(buf *out, const known *k, const mapping *m)
 {
     const word_list types = types_of(out->arena, m);
-    family_text(out, k, m);
+    buf_printf(out, "%-15s %-10s %s %-11s", m->name, m->layout[LEFT],
+               m->is_merge ? "+= " : "<->", m->layout[RIGHT]);
+    buf_printf(out, "  %s\n", m->doc != NULL ? m->doc : "");
     for (size_t i = 0; i < types.n; i++) {
         buf_printf(out, "%s%s", i == 0 ? "  model_type " : ", ", types.at[i]);
     }
     buf_add(out, types.n > 0 ? "\n" : "");
     for (size_t i = 0; i < k->n_rows; i++) {
-        if (is_of(&k->rows[i], m)) {
-            const char *repo = k->rows[i].repo;
-            buf_printf(out, "  %s\n", repo != NULL ? repo : k->rows[i].name);
+        if (is_of(&k->rows[i], m) && !is_again(k, i)) {
+            buf_printf(out, "  %s\n", shown_name(&k->rows[i]));
         }
     }
 }
 
 static rt_status print_families(session *s, const known *k, const mapping *const *some,
-                                size_t n, bool details)
+                                size_t n)
 {
     arena *a = s->cx.arena;
     buf out = {.arena = a};
@@ -114,8 +116,6 @@ static rt_status print_families(session *s, const known *k, const mapping *const
     for (size_t i = 0; i < n; i++) {
         if (session_wants_value(s)) {
             vec_push(a, &list->items, family_value(a, k, some[i]));
-        } else if (details) {
-            family_details(&out, k, some[i]);
         } else {
             family_text(&out, k, some[i]);
         }
@@ -132,7 +132,7 @@ rt_status cmd_families(session *s)
     known k = {0};
     TRY(load_known(s, &k));
     if (s->opt.args.n == 0) {
-        return print_families(s, &k, k.all, k.n, s->opt.verbose);
+        return print_families(s, &k, k.all, k.n);
     }
     VEC(const mapping *) some = {0};
     for (size_t i = 0; i < s->opt.args.n; i++) {
@@ -147,11 +147,11 @@ rt_status cmd_families(session *s)
             diag *dg = diag_report(s->cx.diags, SEV_ERROR, "no-family", NOWHERE,
                                    "no family serves '%s'", name);
             diag_help(dg, "it is a family's name, a model_type, or a model's name; "
-                          "`retensor families --verbose` lists all");
+                          "`retensor families` lists all");
             return RT_NO;
         }
     }
-    return print_families(s, &k, some.at, some.n, true);
+    return print_families(s, &k, some.at, some.n);
 }
 
 /* ---- download ---------------------------------------------------------------------

@@ -135,11 +135,12 @@ static const command commands[] = {
      "`-` reads standard input and writes standard output.\n",
      "  0  done\n  1  --check, and a file is not canonical\n  3  a rule file is wrong\n"
      "  5  a file is missing or cannot be written\n"},
-    {"families", "[NAME...]", 0, 4096, OPTION(VERBOSE), cmd_families,
+    {"families", "[NAME...]", 0, 4096, 0, cmd_families,
      "list the families that are built in", "retensor families mistral",
-     "Layouts, and how many models are known by name. With NAME, a family, a "
+     "The layouts of each; indented below it what it answers to: model_types, and the\n"
+     "models that are known by name, as repository ids. NAME is a family, a "
      "model_type\n"
-     "or a model's name, or with --verbose: what they answer to, and repository ids.\n",
+     "or a model: those that serve it.\n",
      "  0  done\n  1  no family serves NAME\n"},
     {"download", "[ORG/NAME]", 0, 1, OPTION(REPO_ID), cmd_download,
      "as the script: repository ids; a model's place in the hub cache",
