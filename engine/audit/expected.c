@@ -80,7 +80,8 @@ static bool bound(lister *l, const expr *e, int64_t *to)
     return true;
 }
 
-/* 1: a range; 0: no numbers, a word; -1: cannot be told (reported). */
+/* 1: a range, or of one without end its first number; 0: no numbers, a word; -1: cannot
+ * be told (reported). */
 static int range_of(lister *l, const subject *s, uint32_t capture, range *r)
 {
     const map_capture *c = &s->captures[capture];
@@ -91,8 +92,13 @@ static int range_of(lister *l, const subject *s, uint32_t capture, range *r)
     if (c->axis == NO_AXIS && c->lo == NULL && c->hi == NULL) {
         return 0;
     }
+    const bool is_open = c->axis == NO_AXIS && c->hi == NULL;
     const int64_t size = r->hi;
-    if (bound(l, c->lo, &r->lo) && bound(l, c->hi, &r->hi) && r->hi != SIZE_UNKNOWN) {
+    if (bound(l, c->lo, &r->lo) && is_open) {
+        r->hi = r->lo + 1;
+        return 1;
+    }
+    if (bound(l, c->hi, &r->hi) && bound(l, c->lo, &r->lo) && r->hi != SIZE_UNKNOWN) {
         r->hi =
             size != SIZE_UNKNOWN && size < r->hi ? size : r->hi; /* a range narrows */
         return 1;

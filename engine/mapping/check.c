@@ -61,72 +61,6 @@ static void gather_lines(check *ck, const item *it, const block_scope *b,
     }
 }
 
-static void check_tie(check *ck, const item *it, const block_scope *b,
-                      const origin *from)
-{
-    (void)b;
-    (void)from;
-    if (it->kind != ITEM_TIE) {
-        return;
-    }
-    const tie_item *ti = &it->u.tie;
-    map_tie tie = {.at = it->at, .rule = ti->rule, .to = ti->to, .by = ti->by};
-    bool good = side_resolve(ck, ti->side, it->at, &tie.side);
-    const char *const both[2] = {ti->rule, ti->to};
-    for (size_t i = 0; i < 2; i++) {
-        if (!strmap_has(ck->rules, both[i])) {
-            diag *dg = complain(ck, "unknown-rule", it->at,
-                                "there is no rule `%s` to tie", both[i]);
-            help_near(dg, both[i], ck->rules);
-            good = false;
-        }
-    }
-    if (ti->by != NULL && good) {
-        const name_scope scope = {0};
-        const unsigned sides = expr_check(ck, ti->by, &scope);
-        if (sides != 1u << tie.side && sides != 3u) {
-            complain(ck, "two-sides", ti->by->at,
-                     "the flag of a tie on `%s` must be a field "
-                     "of `%s`",
-                     ti->side, ti->side);
-            good = false;
-        }
-    }
-    if (good) {
-        vec_push(ck->a, &ck->m->ties, tie);
-    }
-}
-
-/* `drop S name = rule`: a rule of one tensor without captures on that side, like that
- * of a tie. */
-static void check_same(check *ck)
-{
-    for (size_t i = 0; i < ck->m->drops.n; i++) {
-        const map_drop *d = &ck->m->drops.at[i];
-        if (d->same == NULL) {
-            continue;
-        }
-        const map_rule *r = NULL;
-        for (size_t k = 0; r == NULL && k < ck->m->rules.n; k++) {
-            r = strcmp(ck->m->rules.at[k].name, d->same) == 0 ? &ck->m->rules.at[k]
-                                                              : NULL;
-        }
-        if (r == NULL) {
-            diag *dg = complain(ck, "unknown-rule", d->at,
-                                "there is no rule `%s` that a dropped tensor could "
-                                "equal",
-                                d->same);
-            help_near(dg, d->same, ck->rules);
-        } else if (r->tensors[d->side].n != 1 || r->captures.n != 0) {
-            diag *dg = complain(ck, "drop-same", d->at,
-                                "rule `%s` has no single tensor of '%s' that a dropped "
-                                "one could equal",
-                                d->same, side_shown(ck->m, d->side));
-            diag_help(dg, "name a rule with one tensor on that side and no capture");
-        }
-    }
-}
-
 static bool begin(check *ck, context *cx, const ast_file *file)
 {
     arena *a = cx->arena;
@@ -178,10 +112,11 @@ rt_status mapping_check_with(context *cx, const ast_file *file, const item_list 
             expand_merge(&ck);
         } else {
             expand_rules(&ck);
-            walk_items(&ck, check_tie);
+            ties_check(&ck);
         }
-        check_same(&ck);
+        drops_check(&ck);
         config_check(&ck);
+        words_check(&ck);
         files_check(&ck);
         overlap_check(&ck);
     }

@@ -148,9 +148,9 @@ void template_pick(check *ck, const full_template *t, size_t k, pick *out);
 /* The name under combination k; captures are added to the scope. */
 void template_name(check *ck, rule_scope *scope, const full_template *t, size_t k,
                    map_name *out);
-/* Once all names of a rule are read, tell each of its captures whether it is a number.
- */
-void name_settle(const rule_scope *scope, map_name *name);
+/* Once all names of a rule are read, tell each of its captures whether it is a number,
+ * and that none of them can be negative. */
+void name_settle(check *ck, const rule_scope *scope, map_name *name);
 /* Guards of the blocks, then `when`s of the rule; names are checked against the scope.
  */
 void guards_gather(check *ck, const rule_scope *scope, const block_scope *b,
@@ -182,10 +182,12 @@ void dims_show(buf *out, const mapping *m, const map_dims *d);
 
 /* ---- atoms.c ----------------------------------------------------------------- */
 #define ATOM_CAPTURE 0x80000000u /* a capture that is no axis, by its index */
+#define ATOMS_MAX    4096        /* of one side */
 
 typedef struct atom {
     VEC(const char *) labels; /* sorted */
     VEC(uint32_t) axes;       /* in order of appearance: captures, then dims */
+    size_t left_at, right_at; /* where those of the dims left and right begin */
     const map_tensor *tensor;
 } atom;
 typedef VEC(atom) atom_list;
@@ -201,8 +203,16 @@ const char *atom_axes_shown(arena *a, const mapping *m, const map_capture *captu
 const char *atom_labels_shown(arena *a, const atom *x); /* "part 'k'", "the tensor" */
 const char *atom_axis_name(const mapping *m, const map_capture *captures,
                            uint32_t axis);
+
+/* ---- bijection.c, arrows.c --------------------------------------------------- */
 /* The bijection test; reports. */
 void atoms_check(check *ck, const map_rule *r);
+/* The linear maps among the atoms of both sides; reports. */
+void arrows_check(check *ck, const map_rule *r, const atom_list side[2]);
+
+/* ---- ties.c ------------------------------------------------------------------ */
+void ties_check(check *ck);
+void drops_check(check *ck); /* of `drop S name = rule` */
 
 /* ---- the rest ---------------------------------------------------------------- */
 void update_check(check *ck, const map_update *u); /* factors.c */
@@ -213,6 +223,7 @@ void op_resolve(check *ck, const rule_item *ri, map_rule *r); /* op.c */
 void casts_resolve(check *ck, const rule_item *ri, map_rule *r);
 void class_compute(map_rule *r); /* class.c */
 void config_check(check *ck);    /* config_lines.c */
+void words_check(check *ck);     /* words.c */
 void files_check(check *ck);     /* files.c */
 
 #endif

@@ -74,6 +74,13 @@ static void check_equation(check *ck, const equation_item *e)
                             "the equation names no field of a config");
         diag_help(dg, "fields are written `%s.NAME` or `%s.NAME`",
                   side_shown(ck->m, LEFT), side_shown(ck->m, RIGHT));
+    } else if (left == right && left != 0 && left != 3u) {
+        diag *dg = complain(ck, "one-side", e->left->at,
+                            "both sides of the equation read %s, so that it converts "
+                            "nothing",
+                            side_shown(ck->m, left - 1));
+        diag_help(dg, "a condition on one layout is `require %s == %s because \"...\"`",
+                  expr_shown(ck->a, e->left), expr_shown(ck->a, e->right));
     }
 }
 

@@ -141,7 +141,7 @@ static bool build_rule(check *ck, const item *it, const block_scope *b,
     }
     for (unsigned side = LEFT; side <= RIGHT; side++) {
         for (size_t i = 0; i < r.tensors[side].n; i++) {
-            name_settle(&scope, &r.tensors[side].at[i].name);
+            name_settle(ck, &scope, &r.tensors[side].at[i].name);
         }
     }
     parts_check(ck, &scope, all, set->refs.n);
@@ -203,7 +203,7 @@ void expand_drop(check *ck, const item *it, const block_scope *b)
         pick p;
         template_pick(ck, &t, k, &p);
         template_name(ck, &scope, &t, k, &d.name);
-        name_settle(&scope, &d.name);
+        name_settle(ck, &scope, &d.name);
         expr_list guards = {0};
         guards_gather(ck, &scope, b, di->when, p.when, &guards);
         VEC_SET(d.guards, guards);
@@ -242,7 +242,7 @@ static void expand_make(check *ck, const item *it, const block_scope *b)
         pick p;
         template_pick(ck, &t, k, &p);
         template_name(ck, &scope, &t, k, &mk.name);
-        name_settle(&scope, &mk.name);
+        name_settle(ck, &scope, &mk.name);
         mk.dims = dims_resolve(ck, &scope, mi->dims, p.is_bias);
         if (!expr_constant(mi->value, &mk.value)) {
             complain(ck, "not-constant", mi->value->at,

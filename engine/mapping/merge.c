@@ -99,11 +99,11 @@ static void add_each(check *ck, rule_scope *scope, const block_scope *b,
             rule_scope apart = {0};
             map_name *but = NEW(ck->a, map_name);
             template_name(ck, &apart, &t, k, but);
-            name_settle(&apart, but);
+            name_settle(ck, &apart, but);
             vec_push(ck->a, &u->except, but);
         }
     }
-    name_settle(scope, name);
+    name_settle(ck, scope, name);
 }
 
 static void add_scalar(check *ck, const rule_scope *scope, const expr *e, map_update *u)
@@ -155,7 +155,7 @@ static bool build_update(check *ck, const item *it, const block_scope *b,
         set_tensor(ck, &scope, set, i, k, tensors[i - 1]);
         tensors[i - 1]->role = RIGHT;
     }
-    name_settle(&scope, &u.target.name);
+    name_settle(ck, &scope, &u.target.name);
     size_t n = 0;
     for (size_t i = 0; i < ui->factors.n; i++) {
         const factor *f = &ui->factors.at[i];
@@ -163,12 +163,12 @@ static bool build_update(check *ck, const item *it, const block_scope *b,
             add_scalar(ck, &scope, inlined(ck, es, f->scalar), &u);
             continue;
         }
-        name_settle(&scope, &tensors[n]->name);
+        name_settle(ck, &scope, &tensors[n]->name);
         const map_factor mf = {.tensor = tensors[n++]};
         vec_push(ck->a, &u.factors, mf);
     }
     if (ui->how.norm != NULL) {
-        name_settle(&scope, &tensors[n]->name);
+        name_settle(ck, &scope, &tensors[n]->name);
         u.norm = tensors[n];
     }
     add_how(ck, &scope, es, ui, &u);
@@ -278,7 +278,7 @@ static void expand_spelling(check *ck, const item *it, const block_scope *b)
         vec_push(ck->a, &s.names, name);
     }
     for (size_t i = 0; i < s.names.n; i++) {
-        name_settle(&scope, &s.names.at[i]);
+        name_settle(ck, &scope, &s.names.at[i]);
         if (!captures_within(&s.names.at[0], &s.names.at[i])) {
             complain(ck, "unbound-capture", s.names.at[i].at,
                      "the first spelling has a capture that this one lacks");

@@ -233,12 +233,30 @@ void template_name(check *ck, rule_scope *scope, const full_template *t, size_t 
     }
 }
 
-void name_settle(const rule_scope *scope, map_name *name)
+/* `{l - 1}` is a name only from l = 1 on, and something has to say so. */
+static void check_shift(check *ck, const map_capture *c, const name_seg *s)
+{
+    double lo = 0;
+    const bool is_known = c->lo == NULL || expr_constant(c->lo, &lo);
+    if (s->shift >= 0 || !is_known || lo + (double)s->shift >= 0) {
+        return;
+    }
+    const long long k = -(long long)s->shift;
+    diag *dg = complain(ck, "capture-below-zero", s->at,
+                        "`{%s - %lld}` is a number below zero for `{%s}` = %g", c->name,
+                        k, c->name, lo);
+    diag_help(dg, "write `{%s - %lld in %lld..}`, or `{%s + %lld}` in the other names",
+              c->name, k, k, c->name, k);
+}
+
+void name_settle(check *ck, const rule_scope *scope, map_name *name)
 {
     for (size_t i = 0; i < name->segs.n; i++) {
         name_seg *s = &name->segs.at[i];
-        s->is_number =
-            s->kind == NAME_CAPTURE && scope->captures.at[s->capture].is_number;
+        if (s->kind == NAME_CAPTURE) {
+            s->is_number = scope->captures.at[s->capture].is_number;
+            check_shift(ck, &scope->captures.at[s->capture], s);
+        }
     }
 }
 
