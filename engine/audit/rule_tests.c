@@ -1,11 +1,13 @@
 #include "audit/rule_tests.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit/expected.h"
 #include "audit/show.h"
 #include "audit/test_run.h"
 #include "config/convert.h"
+#include "config/learned.h"
 #include "grammar/parse.h"
 #include "plan/stage.h"
 
@@ -190,6 +192,28 @@ static void check_line(test_run *r, const test_line *line, const expected_list *
     }
 }
 
+/* Of numbered files there are as many as the test's names tell. */
+static void count_files(test_run *r, values *v)
+{
+    for (unsigned side = LEFT; side <= RIGHT; side++) {
+        const file_name *f = files_numbered(r->m->files[side]);
+        const uint32_t axis = f != NULL ? mapping_axis(r->m, f->capture) : NO_AXIS;
+        int64_t n = 1;
+        for (size_t i = 0; axis != NO_AXIS && i < r->t->lines.n; i++) {
+            const test_line *line = &r->t->lines.at[i];
+            if (line->name != NULL && !line->absent &&
+                test_side(r, line->side) == side) {
+                const int64_t number = strtoll(test_name(r, line), NULL, 10);
+                n = number >= n ? number + 1 : n;
+            }
+        }
+        if (axis != NO_AXIS) {
+            values_set_size(v, axis, n, "the names of the test");
+            values_settle(&r->cx, v);
+        }
+    }
+}
+
 static void check_names(test_run *r, const values *v)
 {
     expected_list lists[2] = {{0}, {0}};
@@ -222,6 +246,7 @@ static void run_test(test_run *r)
         test_fail(r, "the config is refused");
         return;
     }
+    count_files(r, v);
     if (r->config[LEFT] != NULL && r->config[RIGHT] != NULL) {
         convert_both_ways(r, v);
     }

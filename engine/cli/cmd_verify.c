@@ -73,6 +73,7 @@ static rt_status open_both(session *s, job **a, job **b)
     job_options jo = session_job(s);
     TRY(open_second(s, NULL, b));
     jo.to = (*b)->from;
+    jo.n_files = (*b)->src->inv->files.n;
     return job_convert(&s->cx, &jo, s->opt.args.at[0], a);
 }
 

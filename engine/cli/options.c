@@ -99,9 +99,9 @@ static const option_row rows[OPT_COUNT] = {
     [OPT_FORCE] =
         {"--force", NULL, KIND_FLAG, AT(force),
          "write into a directory that is not empty, over files of these names"},
-    [OPT_SET] =
-        {"--set", "NAME=VALUE", KIND_SET, 0,
-         "a config field of the target, or of an adapter; JSON or text; repeatable"},
+    [OPT_SET] = {"--set", "NAME=VALUE", KIND_SET, 0,
+                 "a field of the target's or an adapter's config, or the number of its "
+                 "files; JSON or text; repeatable"},
     [OPT_DTYPE] = {"--dtype", "T", KIND_DTYPE, AT(dtype),
                    "cast floating tensors: float32, bfloat16, float16, float64"},
     [OPT_ROUND] = {"--round", "MODE", KIND_ROUND, AT(round),

@@ -118,11 +118,11 @@ static const value *call_round(evaluation *ev, const char *name, const value *x)
     if (strcmp(name, "sqrt") == 0 && f >= 0) {
         return value_float(a, sqrt(f));
     }
-    if (strcmp(name, "ceil") == 0 && x->kind == V_INT) {
+    if (strcmp(name, "sqrt") != 0 && x->kind == V_INT) {
         return x;
     }
-    if (strcmp(name, "ceil") == 0 && x->kind == V_FLOAT && fabs(f) < 9.0e15) {
-        return value_int(a, (int64_t)ceil(f));
+    if (strcmp(name, "sqrt") != 0 && x->kind == V_FLOAT && fabs(f) < 9.0e15) {
+        return value_int(a, (int64_t)(name[0] == 'c' ? ceil(f) : floor(f)));
     }
     ev->why = arena_printf(a, "%s(%s) has no value", name, value_show(a, x));
     return UNKNOWN;

@@ -279,7 +279,9 @@ int line_holds(conversion *c, const line *l, const value *record)
     evaluation ev = evaluation_of(c->cx, c->view);
     c->view->config[c->to] = record;
     const value *has = table_column(&ev, target);
-    if (has == NULL || has == UNKNOWN) {
+    /* Where a size would stand, null says no more than absence. */
+    if (has == NULL || has == UNKNOWN ||
+        (l->kind == LINE_AXIS && has->kind == V_NULL)) {
         return -1;
     }
     return means_same(want, has) ? 1 : 0;

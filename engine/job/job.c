@@ -8,10 +8,12 @@
 
 /* ---- the result ---------------------------------------------------------------- */
 
-/* Tensors made of the same stored bytes share them in the output too. */
+/* Tensors made of the same stored bytes share them in the output too, within a file. */
 static void find_aliases(builder *b)
 {
     plan *p = &b->j->plan;
+    const layout_files *l = layout_of(b->j->layouts, b->j->to);
+    const bool numbered = files_numbered(l->files) != NULL;
     strmap *seen = strmap_new(b->cx->arena);
     for (size_t i = 0; i < p->tensors.n; i++) {
         plan_tensor *t = &p->tensors.at[i];
@@ -23,9 +25,10 @@ static void find_aliases(builder *b)
         const plan_source *s = &p->sources.at[t->pieces.at[0].src];
         const uint64_t at = s->t->offset + (uint64_t)t->pieces.at[0].src_offset *
                                                dtype_bits(s->t->dt) / 8;
-        const char *key =
-            arena_printf(b->cx->arena, "%p %u %" PRIu64 " %" PRIu64 " %d",
-                         (const void *)s->inv, s->t->file, at, t->n_elems, (int)t->dt);
+        const size_t n_part = numbered ? strcspn(t->name, "/") : 0;
+        const char *key = arena_printf(
+            b->cx->arena, "%.*s %p %u %" PRIu64 " %" PRIu64 " %d", (int)n_part, t->name,
+            (const void *)s->inv, s->t->file, at, t->n_elems, (int)t->dt);
         uint64_t first;
         if (strmap_get(seen, key, &first)) {
             t->alias_of = (int64_t)first;

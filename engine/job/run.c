@@ -105,27 +105,17 @@ static output_tensor *tensors_for(context *cx, const plan *p)
     return t;
 }
 
-/* Are both in one file, where its number begins their names? */
-static bool same_file(const plan_tensor *x, const plan_tensor *y)
-{
-    const size_t n = strcspn(x->name, "/");
-    return strncmp(x->name, y->name, n + 1) == 0;
-}
-
-/* The plan with only those aliases that its files can have: none in formats that cannot
- * share bytes, and none from file to file. */
-static plan plan_for(context *cx, const plan *p, const output_options *oo)
+/* A plan without aliases, for formats that cannot share bytes. */
+static plan plan_for(context *cx, const plan *p, file_format format)
 {
     plan q = *p;
+    if (format == FORMAT_TORCH) {
+        return q;
+    }
     q.tensors.at = NEW_N(cx->arena, plan_tensor, p->tensors.n + 1);
     for (size_t i = 0; i < p->tensors.n; i++) {
-        plan_tensor *t = &q.tensors.at[i];
-        *t = p->tensors.at[i];
-        if (oo->format != FORMAT_TORCH ||
-            (oo->numbered != NULL && t->alias_of >= 0 &&
-             !same_file(t, &p->tensors.at[t->alias_of]))) {
-            t->alias_of = -1;
-        }
+        q.tensors.at[i] = p->tensors.at[i];
+        q.tensors.at[i].alias_of = -1;
     }
     return q;
 }
@@ -150,7 +140,7 @@ typedef struct laid_out { /* a plan and the files that it fills */
 static rt_status lay_out(context *cx, const job *j, const plan *p,
                          const output_options *opt, laid_out *out)
 {
-    out->plan = plan_for(cx, p, opt);
+    out->plan = plan_for(cx, p, opt->format);
     out->tensors = tensors_for(cx, &out->plan);
     TRY(output_plan(cx, opt, out->tensors, out->plan.tensors.n, &out->o));
     protect_inputs(cx, j, out->o);

@@ -120,9 +120,13 @@ static rt_status count_files(builder *b, job_step *st, bool is_final)
         diag_help(dg, "a whole number from 1 on");
         return RT_USAGE;
     }
-    values_set_size(st->v, axis, said != NULL ? said->i : 1,
-                    said != NULL ? "--set" : "one file being written");
-    if (said == NULL) {
+    const bool is_told = said == NULL && is_final && b->opt->n_files > 0;
+    values_set_size(st->v, axis,
+                    said != NULL ? said->i
+                    : is_told    ? (int64_t)b->opt->n_files
+                                 : 1,
+                    said != NULL ? "--set" : "the number of files");
+    if (said == NULL && !is_told) {
         builder_note(b, arena_printf(b->cx->arena,
                                      "%s: one file; --set %s=N writes N of them",
                                      file_name_show(b->cx->arena, f), f->capture));

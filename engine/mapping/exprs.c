@@ -249,8 +249,8 @@ static void check_regex(check *ck, const expr *e)
 
 static void check_call(check *ck, const expr *e)
 {
-    static const char *const known[] = {"ceil", "len", "lookup",  "lower",
-                                        "max",  "min", "modules", "sqrt"};
+    static const char *const known[] = {"ceil", "floor", "len",     "lookup", "lower",
+                                        "max",  "min",   "modules", "sqrt"};
     strmap *names = strmap_new(ck->a);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         strmap_set(names, known[i], i);

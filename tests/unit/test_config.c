@@ -60,6 +60,9 @@ static void test_functions(void)
     CHECK_STR(evaluated("lower(hf.s)"), "\"big-model\"");
     CHECK_STR(evaluated("sqrt(hf.b)"), "2.0");
     CHECK_STR(evaluated("ceil(hf.f)"), "3");
+    CHECK_STR(evaluated("floor(hf.f)"), "2");
+    CHECK_STR(evaluated("floor(-hf.f)"), "-3");
+    CHECK_STR(evaluated("floor(hf.a)"), evaluated("hf.a"));
     CHECK_STR(evaluated("hf.list[1]"), "2");
     CHECK_STR(evaluated("hf.list[9] ?? 0"), "0");
     CHECK_STR(evaluated("hf.sub.deep.x"), "7");
