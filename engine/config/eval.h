@@ -42,6 +42,9 @@ const value *eval_expr(evaluation *ev, const expr *e);
 const value *eval_arithmetic(evaluation *ev, expr_op op, const value *x,
                              const value *y);
 const value *eval_call(evaluation *ev, const expr *e);
+/* lookup(record, name), `of` being what the rules say of the record. */
+const value *eval_lookup(evaluation *ev, const expr *of, const value *record,
+                         const value *name);
 /* 1, 0, or -1 when it cannot be told. */
 int eval_truth(evaluation *ev, const expr *e);
 

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/regex.h"
 #include "config/eval.h"
 #include "config/fields.h"
 
@@ -128,32 +127,6 @@ static const value *call_round(evaluation *ev, const char *name, const value *x)
     return UNKNOWN;
 }
 
-/* The first key, in the order of the file, that is the name or its dotted end, as a
- * regular expression: PEFT's re.match(rf"(.*\.)?({key})$", name). */
-static const value *call_lookup(evaluation *ev, const value *record, const value *name)
-{
-    arena *a = ev->cx->arena;
-    if (record->kind != V_RECORD || name->kind != V_STRING) {
-        return NULL;
-    }
-    for (size_t i = 0; i < record->members.n; i++) {
-        const char *why = NULL;
-        size_t at_byte = 0;
-        const char *key = record->members.at[i].key;
-        const regex *re =
-            regex_new(a, arena_printf(a, "^(.*\\.)?(%s)$", key), "", &why, &at_byte);
-        if (re == NULL) {
-            ev->why = arena_printf(a, "the pattern \"%s\" is wrong: %s", key, why);
-            return UNKNOWN;
-        }
-        if (regex_search(re, name->s)) {
-            return record->members.at[i].val;
-        }
-    }
-    ev->why = arena_printf(a, "no pattern fits %s", name->s);
-    return NULL;
-}
-
 /* min and max of numbers: the argument itself, so whole numbers stay whole. */
 static const value *call_extreme(evaluation *ev, const expr *e, bool largest)
 {
@@ -196,7 +169,8 @@ const value *eval_call(evaluation *ev, const expr *e)
     }
     if (lookup) {
         const value *name = eval_expr(ev, e->kid.at[1]);
-        return name == NULL || name == UNKNOWN ? name : call_lookup(ev, x, name);
+        return name == NULL || name == UNKNOWN ? name
+                                               : eval_lookup(ev, e->kid.at[0], x, name);
     }
     if (strcmp(e->s, "len") == 0) {
         return call_len(ev, x);

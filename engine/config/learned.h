@@ -33,7 +33,18 @@ typedef struct learned_range {
     const char *from;
 } learned_range;
 
+typedef struct lookup_table { /* a record that lookup() looked into */
+    const char *field;        /* what the rules say of it */
+    const value *record;
+    const struct regex **keys;
+    bool *is_found;    /* by key */
+    const char *twice; /* a name that two keys of unlike values fit, or NULL */
+    const char *twice_keys[2];
+} lookup_table;
+typedef VEC(lookup_table *) lookup_table_list;
+
 typedef struct values_learned {
+    lookup_table_list lookups;
     VEC(size_equation) equations;
     strmap *equation_by_key;
     VEC(misfit) misfits;

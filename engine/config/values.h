@@ -79,6 +79,10 @@ int values_all_hold(context *cx, const values *v, const expr *const *guards, siz
 const value *values_field(context *cx, const values *v, unsigned side,
                           const expr *path);
 
+/* Warn of patterns that no name fitted that was looked up (slug "pattern-unused"), and
+ * of two with different values that one name fits ("pattern-twice"). */
+void values_warn_of_lookups(context *cx, const values *v);
+
 /* Require/refuse lines and fields that nobody reads: errors "refused" / warnings
  * "unknown-field". */
 RT_NODISCARD rt_status values_demand(context *cx, const values *v);

@@ -102,6 +102,7 @@ static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
     if (next == NULL) {
         return b->j->status;
     }
+    values_warn_of_lookups(b->cx, st.v);
     for (size_t i = 0; i < acc.lines.n; i++) {
         acc.lines.at[i].adapter = b->j->adapters.n - 1;
         vec_push(b->cx->arena, &b->j->merged, acc.lines.at[i]);

@@ -22,6 +22,26 @@ static bool is_dropped(merger *g, const plan_tensor *t)
     return false;
 }
 
+/* The tensor of the base that this one of the adapter would be for, by the first update
+ * with a factor of such a name; or NULL. */
+static const char *target_of(merger *g, const char *name)
+{
+    for (size_t i = 0; i < g->m->updates.n; i++) {
+        const map_update *u = &g->m->updates.at[i];
+        int64_t *numbers = NEW_N(g->cx->arena, int64_t, u->captures.n + 1);
+        const char **words = NEW_N(g->cx->arena, const char *, u->captures.n + 1);
+        for (size_t f = 0; f < u->factors.n; f++) {
+            const map_tensor *as = u->factors.at[f].tensor;
+            if (as != NULL && name_match(g->cx->arena, g->m, &as->name, g->v->choice,
+                                         u->captures.at, name, numbers, words)) {
+                return name_fill(g->cx->arena, g->m, &u->target.name, g->v->choice,
+                                 numbers, words);
+            }
+        }
+    }
+    return NULL;
+}
+
 static void report_unused(merger *g)
 {
     folded *f;
@@ -37,8 +57,13 @@ static void report_unused(merger *g)
     for (size_t i = 0; i < g->base->tensors.n; i++) {
         known[i] = g->base->tensors.at[i].name;
     }
-    const char *near = near_name(g->acc->unused.at[0], known, g->base->tensors.n);
-    if (near != NULL) {
+    const char *target = target_of(g, g->acc->unused.at[0]);
+    const char *near = near_name(target != NULL ? target : g->acc->unused.at[0], known,
+                                 g->base->tensors.n);
+    if (target != NULL) {
+        diag_note(dg, "the base has no %s that the first could be for%s%s", target,
+                  near != NULL ? "; the nearest is " : "", near != NULL ? near : "");
+    } else if (near != NULL) {
         diag_note(dg, "the nearest tensor of the base is %s", near);
     }
     diag_help(

@@ -394,6 +394,9 @@ rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adap
                     "the adapter has no tensor that rule file '%s' knows", v->m->name);
         g.worst = RT_MISMATCH;
     }
+    if (g.worst == RT_OK) {
+        warn_of_gaps(&g);
+    }
     close_ties(&g);
     settle_resized(&g);
     *out = g.out;

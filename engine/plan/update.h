@@ -88,6 +88,10 @@ bool cut_stride(const cut *c, uint32_t axis, int64_t *stride);
 /* What no update took: dropped by a rule, or reported. */
 void account_adapter(merger *g);
 
+/* ---- merge_gaps.c ---------------------------------------------------------------- */
+/* Warn of tensors without an update among many like them that have one. */
+void warn_of_gaps(merger *g);
+
 /* ---- several.c: other adapters of the same sum ----------------------------------- */
 /* May the update replace the tensor, or give it norms?  false: reported. */
 bool stands_alone(merger *g, const attempt *x, const plan_tensor *t);

@@ -4,11 +4,12 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import save_file
+import transformers
+from safetensors.torch import load_file, save_file
 
-from make_tiny import hf_state
+from make_tiny import hf_state, same
 from program import merge, run
-from test_peft import near
+from test_peft import near, train
 
 Q = "model.layers.0.self_attn.q_proj"
 CONFIG = dict(peft_type="LORA", r=2, lora_alpha=6, target_modules=["q_proj"])
@@ -79,6 +80,95 @@ def test_a_stored_copy_must_be_equal(factors, models, tmp_path):
     refused(models, tmp_path / "b", tmp_path / "no", "norm", "differ")
 
 
+OTHER_NAMES = {
+    "adapter name": [(".lora_A.weight", ".lora_A.default.weight"), (".lora_B.weight", ".lora_B.default.weight"),
+                     ("lora_embedding_A", "lora_embedding_A.default"), ("lora_embedding_B", "lora_embedding_B.default"),
+                     ("lora_magnitude_vector", "lora_magnitude_vector.default"), ("norm.weight", "norm.modules_to_save.default.weight"),
+                     ("lora_B.bias", "lora_B.default.bias"), ("trainable_tokens_delta", "trainable_tokens_delta.default")],
+    "magnitude with weight": [("lora_magnitude_vector", "lora_magnitude_vector.weight")],
+    "magnitude with both": [("lora_magnitude_vector", "lora_magnitude_vector.default.weight")],
+    "saved without a name": [("norm.weight", "norm.modules_to_save.weight")],
+    "no prefix": [("base_model.model.", "")],
+    "compiled": [("base_model.model.", "base_model.model._orig_mod.")],
+}
+HOW = {
+    "dora": dict(target_modules=["q_proj", "embed_tokens"], use_dora=True, modules_to_save=["norm"]),
+    "bias": dict(target_modules=["q_proj"], lora_bias=True, trainable_token_indices=[3, 5]),
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_residues_of_all_kinds(how, models, tmp_path):
+    """Every suffix that peft writes, with what other writers leave in it: the same merge."""
+    base = models("llama-biases")
+    train(base, tmp_path / "a", **HOW[how])
+    want = hf_state(merge(base, tmp_path / "a", tmp_path / "want"))
+    tensors = load_file(tmp_path / "a" / "adapter_model.safetensors")
+    for i, (kind, names) in enumerate(OTHER_NAMES.items()):
+        renamed = {}
+        for key, value in tensors.items():
+            for old, new in names:
+                if key.endswith(old) or old == "base_model.model.":
+                    key = key.replace(old, new)
+            renamed[key] = value
+        if sorted(renamed) == sorted(tensors):
+            continue
+        (tmp_path / f"a{i}").mkdir()
+        save_file(renamed, tmp_path / f"a{i}" / "adapter_model.safetensors")
+        (tmp_path / f"a{i}" / "adapter_config.json").write_text((tmp_path / "a" / "adapter_config.json").read_text())
+        same(hf_state(merge(base, tmp_path / f"a{i}", tmp_path / f"out{i}")), want)
+
+
+def test_a_base_layer_that_is_stored_is_replaced_then_updated(models, tmp_path):
+    """An embedding that was resized, or trained whole, and targeted as well."""
+    base = models("llama-mha")
+    train(base, tmp_path / "a", target_modules=["embed_tokens"])
+    path = tmp_path / "a" / "adapter_model.safetensors"
+    tensors = {k: v for k, v in load_file(path).items() if "base_layer" not in k}
+    stored = torch.randn(64, 32)
+    save_file({**tensors, "base_model.model.model.embed_tokens.base_layer.weight": stored}, path)
+    a, b = (tensors[f"base_model.model.model.embed_tokens.lora_embedding_{n}"].double() for n in "AB")
+    out = hf_state(merge(base, tmp_path / "a", tmp_path / "out"))
+    near(out["model.embed_tokens.weight"], stored.double() + 7 / 3 * (b @ a).t())
+
+
+def test_an_adapter_that_was_cut(factors, models, tmp_path):
+    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)})
+    path = tmp_path / "a" / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-8])
+    said = run("merge", models("llama-mha"), tmp_path / "a", tmp_path / "out", expect=5).stderr
+    assert "adapter_model.safetensors" in said and not (tmp_path / "out").exists()
+
+
+def test_a_module_that_one_layer_lacks(models, tmp_path):
+    """All others have it: said. A layer that was left out as a whole was meant to be."""
+    config = json.loads((models("llama-mha") / "config.json").read_text())
+    model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**{**config, "num_hidden_layers": 4}))
+    model.save_pretrained(tmp_path / "base")
+    train(tmp_path / "base", tmp_path / "a", target_modules=["q_proj", "v_proj"])
+    path = tmp_path / "a" / "adapter_model.safetensors"
+    tensors = load_file(path)
+    whole = {k: v for k, v in tensors.items() if "layers.2." not in k}
+    save_file(whole, path)
+    assert "adapter-gap" not in run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "meant").stderr
+    save_file({k: v for k, v in tensors.items() if "layers.2.self_attn.v_proj" not in k}, path)
+    said = run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "gap").stderr
+    assert "adapter-gap" in said and "= model.layers.2.self_attn.v_proj.weight\n" in said and "3 of the 4" in said
+    run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "strict", "--strict", expect=1)
+
+
+def test_alpha_zero_and_the_nearest_name(factors, models, tmp_path):
+    pair = {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)}
+    write(tmp_path / "zero", pair, lora_alpha=0)
+    assert "adapter-idle" in run("merge", models("llama-mha"), tmp_path / "zero", tmp_path / "out").stderr
+    write(tmp_path / "half", pair, lora_alpha=1.5)
+    before, after = hf_state(models("llama-mha")), hf_state(merge(models("llama-mha"), tmp_path / "half", tmp_path / "half-out"))
+    near(after[Q + ".weight"], before[Q + ".weight"].double() + 0.75 * factors[1].double() @ factors[0].double())
+    write(tmp_path / "near", {k.replace("q_proj", "q_prj"): v for k, v in pair.items()})
+    refused(models, tmp_path / "near", tmp_path / "no", "adapter-unused", "no model.layers.0.self_attn.q_prj.weight",
+            "the nearest is model.layers.0.self_attn.q_proj.weight")
+
+
 KINDS = {
     "pissa": (dict(init_lora_weights="pissa"), "PiSSA"),
     "pissa_niter": (dict(init_lora_weights="pissa_niter_16"), "PiSSA"),
@@ -125,6 +215,26 @@ def test_refused_files(factors, models, tmp_path):
     for i, (tensors, words) in enumerate(cases):
         write(tmp_path / f"a{i}", tensors)
         refused(models, tmp_path / f"a{i}", tmp_path / "out", *words)
+
+
+PATTERNS = {
+    "unused": (dict(rank_pattern={"q_proj": 2, "qproj": 5}, alpha_pattern={r"layers\.1\..*": 3}), ["pattern-unused", "= qproj", "layers\\.1", "1 of the 2"], 3),
+    "twice": (dict(alpha_pattern={"layers.0.self_attn.q_proj": 4, "q_proj": 8}), ["pattern-twice", "'layers.0.self_attn.q_proj' and 'q_proj'"], 2),
+    "twice-alike": (dict(alpha_pattern={"layers.0.self_attn.q_proj": 4, "q_proj": 4}), [], 2),
+    "all-used": (dict(rank_pattern={"^model.layers.0.self_attn.q_proj": 2}, alpha_pattern={"q_.*": 5}), [], 2.5),
+}
+
+
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_patterns_that_say_too_little_or_too_much(kind, factors, models, tmp_path):
+    """The merge is peft's, the first pattern that fits; what is doubtful is said, and stops --strict."""
+    config, words, scale = PATTERNS[kind]
+    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)}, **config)
+    said = run("merge", models("llama-mha"), tmp_path / "a", tmp_path / "out").stderr
+    assert all(w in said for w in words) and ("pattern-" in said) == bool(words), said
+    before = hf_state(models("llama-mha"))[Q + ".weight"]
+    near(hf_state(tmp_path / "out")[Q + ".weight"], before.double() + scale * factors[1].double() @ factors[0].double())
+    run("merge", models("llama-mha"), tmp_path / "a", tmp_path / "strict", "--strict", expect=1 if words else 0)
 
 
 def test_scale_from_the_command_line(factors, models, tmp_path):
