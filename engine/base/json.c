@@ -11,6 +11,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@ enum { FEW_MEMBERS = 8 };
 
 typedef struct reader {
     arena *a;
+    const char *text;
+    size_t n_bytes;
     const json_tokens *tokens;
     size_t next_number;
     const char *why;
@@ -40,6 +43,9 @@ static value *read_number(reader *r)
     }
     value *v = value_float(r->a, strtod(text, NULL));
     v->s = text;
+    if (!isfinite(v->f)) {
+        v->line = json_line(r->text, r->n_bytes, (size_t)(token->p - r->text));
+    }
     return v;
 }
 
@@ -125,7 +131,7 @@ value *json_parse(arena *a, const char *text, size_t n_bytes, const char **why)
                               "not valid JSON");
         return NULL;
     }
-    reader r = {.a = a, .tokens = &tokens};
+    reader r = {.a = a, .text = text, .n_bytes = n_bytes, .tokens = &tokens};
     value *v = read_node(&r, tree);
     cJSON_Delete(tree);
     if (v == NULL) {

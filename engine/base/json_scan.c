@@ -17,14 +17,19 @@ typedef struct scanner {
     const char *why; /* what is wrong at `at` */
 } scanner;
 
-const char *json_complaint(arena *a, const char *text, size_t n_bytes, size_t at,
-                           const char *what)
+size_t json_line(const char *text, size_t n_bytes, size_t at)
 {
     size_t line = 1;
     for (size_t i = 0; i < at && i < n_bytes; i++) {
         line += text[i] == '\n';
     }
-    return arena_printf(a, "line %zu: %s", line, what);
+    return line;
+}
+
+const char *json_complaint(arena *a, const char *text, size_t n_bytes, size_t at,
+                           const char *what)
+{
+    return arena_printf(a, "line %zu: %s", json_line(text, n_bytes, at), what);
 }
 
 static char peek(const scanner *s, size_t ahead)

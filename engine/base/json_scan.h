@@ -27,6 +27,8 @@ typedef struct json_tokens {
 /* False, with *why set, when a token is bad. */
 bool json_scan(arena *a, const char *text, size_t n_bytes, json_tokens *out,
                const char **why);
+/* The line of the byte `at`, from 1. */
+size_t json_line(const char *text, size_t n_bytes, size_t at);
 /* "line 3: what" for the byte `at`. */
 const char *json_complaint(arena *a, const char *text, size_t n_bytes, size_t at,
                            const char *what);

@@ -30,10 +30,11 @@ typedef struct value_member {
 } value_member;
 struct value {
     value_kind kind;
-    bool b;                    /* V_BOOL */
-    int64_t i;                 /* V_INT */
-    double f;                  /* V_FLOAT */
-    const char *s;             /* V_STRING; and V_FLOAT: the numeral as read, or NULL */
+    bool b;        /* V_BOOL */
+    int64_t i;     /* V_INT */
+    double f;      /* V_FLOAT */
+    const char *s; /* V_STRING; and V_FLOAT: the numeral as read, or NULL */
+    size_t line;   /* V_FLOAT that is not finite, read from a file: its line; else 0 */
     VEC(value *) items;        /* V_LIST */
     VEC(value_member) members; /* V_RECORD, in the order of the file; keys unique */
 };

@@ -170,9 +170,14 @@ static value *read_value(reader *r, const yaml_event_t *e, unsigned depth)
     if (text == NULL) {
         return NULL;
     }
-    return e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
-               ? yaml_scalar_value(r->a, r->known, text)
-               : value_string(r->a, text);
+    if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+        return value_string(r->a, text);
+    }
+    value *v = yaml_scalar_value(r->a, r->known, text);
+    if (v->kind == V_FLOAT && !isfinite(v->f)) {
+        v->line = e->start_mark.line + 1;
+    }
+    return v;
 }
 
 /* Take the next event if it is of the type. */

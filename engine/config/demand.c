@@ -96,6 +96,38 @@ static void warn_unknown(context *cx, const values *v)
               v->m->layout[v->side]);
 }
 
+/* ---- numbers ----------------------------------------------------------------------
+ */
+
+typedef struct numbers {
+    context *cx;
+    const values *v;
+    bool good;
+} numbers;
+
+/* NaN, infinities, 1e999: Python writes and reads them, no model means them. */
+static void refuse_not_finite(void *who, const char *path, const value *is)
+{
+    numbers *n = who;
+    arena *a = n->cx->arena;
+    if (is->kind == V_FLOAT && is->line > 0) {
+        const char *file = n->v->config_path[n->v->side];
+        diag *dg = diag_report(n->cx->diags, SEV_ERROR, "field-not-finite", NOWHERE,
+                               "the field %s.%s is %s, no finite number (%s, line %zu)",
+                               n->v->m->layout[n->v->side], path, value_show(a, is),
+                               file != NULL ? file : "the config", is->line);
+        diag_help(dg, "the rules read it; mend the file");
+        n->good = false;
+    }
+    for (size_t i = 0; i < is->items.n; i++) {
+        refuse_not_finite(n, arena_printf(a, "%s[%zu]", path, i), is->items.at[i]);
+    }
+    for (size_t i = 0; i < is->members.n; i++) {
+        const value_member *mb = &is->members.at[i];
+        refuse_not_finite(n, arena_printf(a, "%s.%s", path, mb->key), mb->val);
+    }
+}
+
 rt_status values_demand(context *cx, const values *v)
 {
     bool good = true;
@@ -107,6 +139,9 @@ rt_status values_demand(context *cx, const values *v)
             good = const_holds(cx, v, it) && good;
         }
     }
+    numbers n = {cx, v, good};
+    fields_used(cx, v, v->side, refuse_not_finite, &n);
+    good = n.good;
     warn_unknown(cx, v);
     return good ? RT_OK : RT_MISMATCH;
 }

@@ -10,6 +10,7 @@ typedef struct mentions {
     const values *v;
     unsigned side;
     bool bare;      /* names without a layout are fields of the side (detect lines) */
+    bool ignored;   /* those of `ignore` lines are among them */
     strmap *paths;  /* named, whole */
     strmap *within; /* records that have a named field inside */
 } mentions;
@@ -71,7 +72,9 @@ static void visit_item(mentions *mt, const item *it)
     case ITEM_SPELLED:
         visit_all(mt, it->u.spelled.paths.at, it->u.spelled.paths.n);
         break;
-    case ITEM_IGNORE: visit_all(mt, it->u.ignore.paths.at, it->u.ignore.paths.n); break;
+    case ITEM_IGNORE:
+        visit_all(mt, it->u.ignore.paths.at, mt->ignored ? it->u.ignore.paths.n : 0);
+        break;
     case ITEM_TABLE:
         visit_all(mt, it->u.table.columns.at, it->u.table.columns.n);
         pair[0] = it->u.table.when;
@@ -116,37 +119,65 @@ static void visit_mapping(mentions *mt)
     mt->bare = false;
 }
 
+static mentions mentions_of(context *cx, const values *v, unsigned side, bool ignored)
+{
+    mentions mt = {.cx = cx,
+                   .v = v,
+                   .side = side,
+                   .ignored = ignored,
+                   .paths = strmap_new(cx->arena),
+                   .within = strmap_new(cx->arena)};
+    visit_mapping(&mt);
+    return mt;
+}
+
 /* Named paths cover all that is below them; records are entered only where something
  * inside is named. */
-static void unmentioned_in(const mentions *mt, const value *record, const char *root,
-                           path_list *out)
+typedef struct listing {
+    const mentions *mt;
+    void (*named)(void *who, const char *path, const value *is);
+    void *who;
+    path_list rest; /* not named */
+} listing;
+
+static void list_record(listing *l, const value *record, const char *root)
 {
-    arena *a = mt->cx->arena;
+    arena *a = l->mt->cx->arena;
     for (size_t i = 0; i < record->members.n; i++) {
         const value_member *mb = &record->members.at[i];
         const char *path =
             *root == '\0' ? mb->key : arena_printf(a, "%s.%s", root, mb->key);
-        if (strmap_has(mt->paths, path)) {
-            continue;
-        }
-        if (mb->val->kind == V_RECORD && strmap_has(mt->within, path)) {
-            unmentioned_in(mt, mb->val, path, out);
+        if (strmap_has(l->mt->paths, path)) {
+            if (l->named != NULL) {
+                l->named(l->who, path, mb->val);
+            }
+        } else if (mb->val->kind == V_RECORD && strmap_has(l->mt->within, path)) {
+            list_record(l, mb->val, path);
         } else {
-            vec_push(a, out, path);
+            vec_push(a, &l->rest, path);
         }
+    }
+}
+
+static void list_config(listing *l, const value *config)
+{
+    if (config != NULL && config->kind == V_RECORD) {
+        list_record(l, config, "");
     }
 }
 
 path_list fields_unmentioned(context *cx, const values *v, unsigned side)
 {
-    mentions mt = {.cx = cx, .v = v, .side = side};
-    path_list out = {0};
-    if (v->config[side] == NULL || v->config[side]->kind != V_RECORD) {
-        return out;
-    }
-    mt.paths = strmap_new(cx->arena);
-    mt.within = strmap_new(cx->arena);
-    visit_mapping(&mt);
-    unmentioned_in(&mt, v->config[side], "", &out);
-    return out;
+    const mentions mt = mentions_of(cx, v, side, true);
+    listing l = {.mt = &mt};
+    list_config(&l, v->config[side]);
+    return l.rest;
+}
+
+void fields_used(context *cx, const values *v, unsigned side,
+                 void (*named)(void *who, const char *path, const value *is), void *who)
+{
+    const mentions mt = mentions_of(cx, v, side, false);
+    listing l = {.mt = &mt, .named = named, .who = who};
+    list_config(&l, v->config[side]);
 }

@@ -11,6 +11,11 @@ typedef VEC(const char *) path_list;
  * ("vision_config", "text_config.cache_size"), in the order of the file. */
 path_list fields_unmentioned(context *cx, const values *v, unsigned side);
 
+/* Visit the fields of that config that lines other than `ignore` name. */
+void fields_used(context *cx, const values *v, unsigned side,
+                 void (*named)(void *who, const char *path, const value *is),
+                 void *who);
+
 /* Does v meet a `require` or `refuse` line?  Reported when not; undecided is fine. */
 bool demand_met(context *cx, const values *v, const item *it);
 
