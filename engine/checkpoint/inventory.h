@@ -45,11 +45,19 @@ typedef struct inventory_file {
     uint64_t n_bytes;
 } inventory_file;
 
+/* Stored bytes whose checksum the file has (checksums.h). */
+typedef struct inventory_sum {
+    const char *name; /* of the record: "archive/data/0" */
+    uint32_t file, crc;
+    uint64_t offset, n_bytes;
+} inventory_sum;
+
 typedef struct inventory {
     VEC(tensor_info)
     tensors;         /* in the order of the files' headers (state-dict order) */
     strmap *by_name; /* name -> index into tensors */
     VEC(inventory_file) files;
+    VEC(inventory_sum) sums;
     VEC(const char *)
     notes;               /* what a person should hear: prefixes removed, extra
                             records ignored, other subtrees of a nested pickle */

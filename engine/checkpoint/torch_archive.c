@@ -135,6 +135,17 @@ static rt_status read_object(const archive *a)
                        &src->object);
 }
 
+/* 0 stands for a checksum that was not computed. */
+static void note_sum(const torch_source *src, const zip_entry *e)
+{
+    if (e->crc != 0 && e->method == ZIP_STORED) {
+        arena *a = src->cx->arena;
+        const inventory_sum sum = {arena_strdup(a, e->name), src->file, e->crc,
+                                   e->data_at, e->n_bytes};
+        vec_push(a, &src->inv->sums, sum);
+    }
+}
+
 static void list_records(const archive *a)
 {
     torch_source *src = a->src;
@@ -152,6 +163,7 @@ static void list_records(const archive *a)
                                          .is_compressed = e->method != ZIP_STORED};
             strmap_set(src->record_of, record.key, src->records.n);
             vec_push(scratch, &src->records, record);
+            note_sum(src, e);
         }
     }
 }

@@ -100,13 +100,17 @@ static const command commands[] = {
      "show the rule, the equation in numbers and the rows of one tensor",
      "retensor explain checkpoints/TinyLlama model.layers.0.self_attn.q_proj.weight",
      "TENSOR is a name in the source or in the target layout.\n", EXITS_PLAN},
-    {"inspect", "SRC", 1, 1, 0, cmd_inspect,
+    {"inspect", "SRC", 1, 1, OPTION(CHECKSUMS), cmd_inspect,
      "list the tensors of a checkpoint: names, dtypes, shapes, places",
      "retensor inspect checkpoints/TinyLlama/lit_model.pth",
      "Knows no rules. With --json: {tensors: [{name, dtype, shape, file, offset}], "
      "format,\n"
-     "notes, n_bytes}; offsets in bytes from the beginning of the file.\n",
-     "  0  done\n  2  the command line is wrong\n  5  a file is missing or damaged\n"},
+     "notes, n_bytes}; offsets in bytes from the beginning of the file.\n"
+     "Only headers are read, but with --checksums: torch's archives have a CRC-32 of "
+     "each "
+     "storage.\n",
+     "  0  done\n  1  bytes are not those that were saved\n  2  the command line is "
+     "wrong\n  5  a file is missing or damaged\n"},
     {"suggest", "A B", 2, 2, OPTION(FROM) | OPTION(TO), cmd_suggest,
      "draft a rule file from one model in two layouts",
      "retensor suggest checkpoints/TinyLlama out >draft.rules",

@@ -92,6 +92,9 @@ static const option_row rows[OPT_COUNT] = {
                     "measure every updated tensor and print the table"},
     [OPT_CHECK] = {"--check", NULL, KIND_FLAG, AT(check),
                    "write nothing; end with 1 when a file is not canonical"},
+    [OPT_CHECKSUMS] = {"--checksums", NULL, KIND_FLAG, AT(checksums),
+                       "read all stored bytes and compare their checksums, where a "
+                       "file has them"},
     [OPT_VERBOSE] = {"--verbose", NULL, KIND_FLAG, AT(verbose),
                      "print the rules as they were understood"},
     [OPT_SARIF] = {"--sarif", NULL, KIND_FLAG, AT(sarif),

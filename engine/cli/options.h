@@ -30,7 +30,7 @@ typedef struct options {
     double weight;        /* of the first adapter */
     VEC(job_addend) also; /* further adapters */
     bool no_sync, force, dry_run, json, html, sarif, quiet, strict, help, version;
-    bool lints, verbose, check, report, debug_mode;
+    bool lints, verbose, check, checksums, report, debug_mode;
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
     const char *checkpoint_dir, *model_name, *checkpoint_path, *output_path,
@@ -71,6 +71,7 @@ typedef enum option_id {
     OPT_ALSO,
     OPT_REPORT,
     OPT_CHECK,
+    OPT_CHECKSUMS,
     OPT_VERBOSE,
     OPT_SARIF,
     OPT_FORCE,
