@@ -200,6 +200,23 @@ typedef struct cast_clause { /* cast SIDE DTYPE */
     const char *side, *dtype;
 } cast_clause;
 
+/* times SIDE NAME [o / b <- i / 128]: the tensor of that side is to be multiplied, each
+ * block of it, by an element of this one. */
+typedef struct block_dim {
+    where at;
+    const char *joint; /* what stands before it: " ", ", ", " <- " or " -> " */
+    const char *axis;  /* NULL: the number `size`, which is 1 */
+    const char *by;    /* axis whose size a block has; NULL: `size`; 1: each element */
+    int64_t size;
+} block_dim;
+typedef VEC(block_dim) block_dim_list;
+typedef struct times_clause {
+    where at;
+    const char *side;
+    const template *name;
+    block_dim_list blocks;
+} times_clause;
+
 typedef struct rule_item { /* qkv?: A <-> B when E ... */
     const char *name;
     bool optional;
@@ -212,6 +229,7 @@ typedef struct rule_item { /* qkv?: A <-> B when E ... */
     const expr *op;
     const char *op_dtype;
     VEC(cast_clause) casts;
+    const times_clause *times; /* or NULL */
     one_sided_list parts;
 } rule_item;
 

@@ -92,6 +92,10 @@ rule_item *ast_clause_with(parse_state *ps, where at, rule_item *r, const char *
                            const expr *op, const char *dtype);
 rule_item *ast_clause_cast(parse_state *ps, where at, rule_item *r, const char *side,
                            const char *dtype);
+block_dim_list ast_blocks(parse_state *ps, block_dim_list l, const char *joint,
+                          block_dim b);
+rule_item *ast_clause_times(parse_state *ps, where at, rule_item *r, const char *side,
+                            const template *name, block_dim_list blocks);
 rule_item *ast_clause_part(parse_state *ps, where at, rule_item *r, part_kind kind,
                            const char *side, const char *label, bool keep,
                            const char *why);

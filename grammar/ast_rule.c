@@ -104,6 +104,24 @@ rule_item *ast_clause_cast(parse_state *ps, where at, rule_item *r, const char *
     return r;
 }
 
+block_dim_list ast_blocks(parse_state *ps, block_dim_list l, const char *joint,
+                          block_dim b)
+{
+    b.joint = joint;
+    vec_push(ps->arena, &l, b);
+    return l;
+}
+
+rule_item *ast_clause_times(parse_state *ps, where at, rule_item *r, const char *side,
+                            const template *name, block_dim_list blocks)
+{
+    times_clause *t = NEW(ps->arena, times_clause);
+    *t = (times_clause){at, side, name, blocks};
+    once(ps, at, "times", r->times != NULL);
+    r->times = t;
+    return r;
+}
+
 static rule_item *add_part(parse_state *ps, rule_item *r, one_sided part)
 {
     for (size_t i = 0; i < r->parts.n; i++) {

@@ -121,6 +121,26 @@ static void put_part(lines *l, const rule_columns *c, const one_sided *p)
     put_clause(l, c, p->at, buf_str(&b));
 }
 
+static void put_times(lines *l, const rule_columns *c, const times_clause *t)
+{
+    buf b = {.arena = l->arena};
+    buf_printf(&b, "times %s ", t->side);
+    print_template(&b, t->name);
+    buf_add(&b, " [");
+    for (size_t i = 0; i < t->blocks.n; i++) {
+        const block_dim *d = &t->blocks.at[i];
+        buf_add(&b, i > 0 ? d->joint : "");
+        buf_add(&b, d->axis != NULL ? d->axis : "");
+        if (d->by != NULL) {
+            buf_printf(&b, " / %s", d->by);
+        } else if (d->axis == NULL || d->size != 1) {
+            buf_printf(&b, "%s%lld", d->axis != NULL ? " / " : "", (long long)d->size);
+        }
+    }
+    buf_add(&b, "]");
+    put_clause(l, c, t->at, buf_str(&b));
+}
+
 /* The clauses that did not fit the line before; `at` is the end of the rule. */
 static void put_clauses(lines *l, const rule_columns *c, const rule_item *r, where at,
                         bool when_done, bool because_done)
@@ -136,6 +156,9 @@ static void put_clauses(lines *l, const rule_columns *c, const rule_item *r, whe
             buf_printf(&b, " in %s", r->op_dtype);
         }
         put_clause(l, c, r->op->at, buf_str(&b));
+    }
+    if (r->times != NULL) {
+        put_times(l, c, r->times);
     }
     for (size_t i = 0; i < r->casts.n; i++) {
         const cast_clause *k = &r->casts.at[i];
@@ -180,7 +203,8 @@ static void put_flat(lines *l, const item *it, const rule_columns *c)
     buf why = {.arena = l->arena};
     print_because(&why, r->because);
     const bool why_fits =
-        when_fits && r->op == NULL && r->casts.n == 0 && r->parts.n == 0 &&
+        when_fits && r->op == NULL && r->times == NULL && r->casts.n == 0 &&
+        r->parts.n == 0 &&
         c->indent + columns_of(buf_str(&b)) + columns_of(buf_str(&why)) <=
             FORMAT_COLUMNS;
     if (why_fits && r->because != NULL) {

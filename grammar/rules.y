@@ -74,16 +74,14 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 
 %token ABSENT "'absent'" ADAPTER "'adapter'" AND "'and'" AXIS "'axis'" BASE "'base'"
 %token BECAUSE "'because'" BY "'by'" CAST "'cast'" CHOICE "'choice'" CONFIG "'config'"
-%token CONST "'const'"
-%token DEFAULT "'default'" DETECT "'detect'" DROP "'drop'" EACH "'each'" ELSE "'else'"
-%token EXCEPT "'except'" FALSE "'false'" FAMILY "'family'" FIELD "'field'" FILES "'files'"
-%token HAS "'has'" IF "'if'" IGNORE "'ignore'" IN "'in'" INCLUDE "'include'" KEEP "'keep'" LET "'let'"
-%token MERGE "'merge'" NOT "'not'" NULL "'null'" OF "'of'" ON "'on'" ONLY "'only'"
-%token OR "'or'" PAD "'pad'" REFUSE "'refuse'" REJECT "'reject'" REQUIRE "'require'"
+%token CONST "'const'" DEFAULT "'default'" DETECT "'detect'" DROP "'drop'" EACH "'each'"
+%token ELSE "'else'" EXCEPT "'except'" FALSE "'false'" FAMILY "'family'" FIELD "'field'"
+%token FILES "'files'" HAS "'has'" IF "'if'" IGNORE "'ignore'" IN "'in'" INCLUDE "'include'"
+%token KEEP "'keep'" LET "'let'" MERGE "'merge'" NOT "'not'" NULL "'null'" OF "'of'" ON "'on'"
+%token ONLY "'only'" OR "'or'" PAD "'pad'" REFUSE "'refuse'" REJECT "'reject'" REQUIRE "'require'"
 %token REST "'rest'" SAME "'same'" SLICE "'slice'" SOFT "'soft'" SPELLED "'spelled'"
-%token TABLE "'table'" TEST "'test'" THEN "'then'" TIE "'tie'" TRUE "'true'"
-%token UNDER "'under'" USE "'use'" VALUE "'value'" WHEN "'when'" WITH "'with'"
-%token WITHOUT "'without'"
+%token TABLE "'table'" TEST "'test'" THEN "'then'" TIE "'tie'" TIMES "'times'" TRUE "'true'"
+%token UNDER "'under'" USE "'use'" VALUE "'value'" WHEN "'when'" WITH "'with'" WITHOUT "'without'"
 
 %precedence ELSE
 %precedence error
@@ -105,7 +103,7 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <rule_arrow> arrow
 %type <tensor_list> tensors
 %type <tensor_ref> tensor tensor_body
-%type <const char *> role side name opt_doc opt_label opt_same opt_equals opt_dtype opt_because opt_type
+%type <const char *> role side name joint opt_doc opt_label opt_same opt_equals opt_dtype opt_because opt_type
 %type <bool> opt_keep
 %type <const expr *> opt_when opt_by opt_equal opt_expr expr primary ref column
 %type <const expr *> plain number negative literal list record scalar
@@ -127,6 +125,8 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <const dim *> dim
 %type <dim_part> part
 %type <dim_part_list> parts
+%type <block_dim_list> blocks
+%type <block_dim> block
 %type <table_row_list> rows closed open
 %type <table_row> full_row plain_row bare_row plain_bare_row row_end
 %type <pattern_list> any_left plain_left right more_patterns
@@ -224,12 +224,13 @@ clauses:
     | clauses[c] WITH side '=' expr[e] opt_dtype[t]
                                     { $$ = ast_clause_with(ps, @WITH, $c, $side, $e, $t); }
     | clauses[c] CAST side NAME[t] { $$ = ast_clause_cast(ps, @t, $c, $side, $t); }
+    | clauses[c] TIMES side template[t] '[' blocks[l] ']'
+                                    { $$ = ast_clause_times(ps, @TIMES, $c, $side, $t, $l); }
     | clauses[c] ONLY side NAME[l] opt_keep[k] BECAUSE STRING[s]
                             { $$ = ast_clause_part(ps, @ONLY, $c, PART_ONLY, $side, $l, $k, $s); }
     | clauses[c] SLICE side NAME[l] BECAUSE STRING[s]
                        { $$ = ast_clause_part(ps, @SLICE, $c, PART_SLICE, $side, $l, false, $s); }
-    | clauses[c] PAD side NAME[l] WITH expr[e]
-                                    { $$ = ast_clause_pad(ps, @PAD, $c, $side, $l, $e); }
+    | clauses[c] PAD side NAME[l] WITH expr[e]  { $$ = ast_clause_pad(ps, @PAD, $c, $side, $l, $e); }
     ;
 
 opt_dtype: %empty { $$ = NULL; } | IN NAME { $$ = $NAME; } ;
@@ -313,6 +314,16 @@ dims: '[' groups[l] ']'             { $$ = ast_dims(ps, @$, $l); }
     ;
 
 opt_dims: %empty { $$ = NULL; } | dims ;
+
+blocks: block[b]                    { $$ = ast_blocks(ps, (block_dim_list){0}, NULL, $b); }
+    | blocks[l] joint[j] block[b]   { $$ = ast_blocks(ps, $l, $j, $b); }
+    ;
+joint: %empty { $$ = " "; } | ',' { $$ = ", "; } | TO_LEFT { $$ = " <- "; } | TO_RIGHT { $$ = " -> "; } ;
+block: INT                          { $$ = (block_dim){@$, .size = $INT}; }
+    | NAME                          { $$ = (block_dim){@$, .axis = $NAME, .size = 1}; }
+    | NAME '/' INT                  { $$ = (block_dim){@$, .axis = $NAME, .size = $INT}; }
+    | NAME[a] '/' NAME[b]           { $$ = (block_dim){@$, .axis = $a, .by = $b}; }
+    ;
 
 groups:
       group[g]              { $$ = (dim_group_list){0}; vec_push(ps->arena, &$$, $g); }

@@ -54,6 +54,7 @@ static const word words[] = {
      "test \"...\" { SIDE { FIELD: 1 } SIDE NAME [4 4] }"},
     {"then", TOK_THEN, false, true, NULL},
     {"tie", TOK_TIE, true, false, "tie RULE = RULE on SIDE by FIELD"},
+    {"times", TOK_TIMES, false, false, NULL},
     {"true", TOK_TRUE, false, true, NULL},
     {"under", TOK_UNDER, true, false, "under PREFIX. <-> PREFIX. { ... }"},
     {"use", TOK_USE, true, false, "use FAMILY without RULE, RULE"},

@@ -63,7 +63,8 @@ static void add_step(small_merge *s, const piece *p, const int64_t *index,
                      const step *st, change *c)
 {
     switch (st->kind) {
-    case STEP_AFFINE: c->is_tangled = true; return;
+    case STEP_AFFINE:
+    case STEP_SCALE: c->is_tangled = true; return;
     case STEP_TERM: add_term(s, p, index, &st->t, c); return;
     case STEP_NORM: break;
     }

@@ -58,6 +58,7 @@ typedef struct subject {
     const map_tensor *t;
     const map_name *name;
     const map_dims *dims;
+    const map_scale *scale; /* instead of dims, or NULL */
     const map_capture *captures;
     size_t n_captures;
     const expr *const *guards;
@@ -160,8 +161,14 @@ static void add_one(lister *l, const subject *s, const int64_t *numbers,
                   .part_on = part_on,
                   .fill = s->fill};
     e.name = name_fill(a, l->v->m, s->name, l->v->choice, own, words);
-    if (!slow_shape(s->dims, l->v->size, part_on, e.shape, &e.rank)) {
-        diag *dg = diag_report(l->cx->diags, SEV_ERROR, "unknown-size", s->dims->at,
+    const bool told = s->scale != NULL
+                          ? slow_blocks(s->scale, l->v->size, e.shape, &e.rank)
+                          : slow_shape(s->dims, l->v->size, part_on, e.shape, &e.rank);
+    if (!told && s->rule != NULL && rule_has_own_axes(l->v->m, s->rule)) {
+        return; /* each tensor has its own, none of which is here */
+    }
+    if (!told) {
+        diag *dg = diag_report(l->cx->diags, SEV_ERROR, "unknown-size", s->name->at,
                                "the shape of %s cannot be told", e.name);
         diag_help(dg, "give the fields that its axes are read from");
         l->status = RT_MISMATCH;
@@ -212,23 +219,36 @@ rt_status expect_side(context *cx, const values *v, unsigned side, expected_list
         const map_rule *rule = &v->m->rules.at[r];
         for (size_t t = 0; t < rule->tensors[side].n; t++) {
             const map_tensor *tensor = &rule->tensors[side].at[t];
-            const subject s = {rule,
-                               tensor,
-                               &tensor->name,
-                               tensor->dims,
-                               rule->captures.at,
-                               rule->captures.n,
-                               rule->guards.at,
-                               rule->guards.n,
-                               0};
+            const subject s = {.rule = rule,
+                               .t = tensor,
+                               .name = &tensor->name,
+                               .dims = tensor->dims,
+                               .captures = rule->captures.at,
+                               .n_captures = rule->captures.n,
+                               .guards = rule->guards.at,
+                               .n_guards = rule->guards.n};
+            add_all(&l, &s);
+        }
+        if (rule_scale(rule, side) != NULL) {
+            const subject s = {.rule = rule,
+                               .name = &rule->scale->name,
+                               .scale = rule->scale,
+                               .captures = rule->captures.at,
+                               .n_captures = rule->captures.n,
+                               .guards = rule->guards.at,
+                               .n_guards = rule->guards.n};
             add_all(&l, &s);
         }
     }
     for (size_t i = 0; i < v->m->makes.n; i++) {
         const map_make *mk = &v->m->makes.at[i];
-        const subject s = {
-            NULL,           NULL,          &mk->name,    mk->dims, mk->captures.at,
-            mk->captures.n, mk->guards.at, mk->guards.n, mk->value};
+        const subject s = {.name = &mk->name,
+                           .dims = mk->dims,
+                           .captures = mk->captures.at,
+                           .n_captures = mk->captures.n,
+                           .guards = mk->guards.at,
+                           .n_guards = mk->guards.n,
+                           .fill = mk->value};
         if (mk->side == side) {
             add_all(&l, &s);
         }

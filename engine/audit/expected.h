@@ -13,8 +13,8 @@
 typedef struct expected {
     const char *name;
     const map_rule *rule; /* NULL: a `const` tensor */
-    const map_tensor *t;
-    bool optional; /* the rule or alternative may be absent as a whole */
+    const map_tensor *t;  /* NULL: a constant, or a scale */
+    bool optional;        /* the rule or alternative may be absent as a whole */
     const int64_t *numbers,
         *lo; /* by capture: its number, and the first of its range */
     const char *const *words;

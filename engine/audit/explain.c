@@ -227,8 +227,23 @@ static const char *dims_as_written(arena *a, const map_dims *d)
     return arena_strndup(a, d->at.src->text + d->at.lo, d->at.hi - d->at.lo);
 }
 
+/* The sizes of the model; of axes that are the rule's own those of this tensor. */
+static const int64_t *sizes_of(arena *a, const job_step *st, const found_rule *f,
+                               const plan_tensor *t)
+{
+    int64_t *size = NEW_N(a, int64_t, st->m->axes.n + 1);
+    memcpy(size, st->v->size, st->m->axes.n * sizeof *size);
+    for (size_t i = 0; i < f->t->dims->all.n && i < t->rank; i++) {
+        const map_dim *d = f->t->dims->all.at[i];
+        if (d->kind == DIM_AXIS && axis_is_own(st->m, f->rule, d->axis)) {
+            size[d->axis] = (int64_t)t->shape[i];
+        }
+    }
+    return size;
+}
+
 static void tell_rule(context *cx, const job_step *st, const found_rule *f,
-                      explanation *e)
+                      const plan_tensor *explained, explanation *e)
 {
     arena *a = cx->arena;
     context quiet = {a, diags_new(a)};
@@ -237,6 +252,7 @@ static void tell_rule(context *cx, const job_step *st, const found_rule *f,
     bool *used = NEW_N(a, bool, m->axes.n + 1);
     bool *part_on = NEW_N(a, bool, rule->n_parts + 1);
     const binding b = {rule->captures.at, f->numbers, f->words, rule->captures.n};
+    const int64_t *size = sizes_of(a, st, f, explained);
     e->m = m;
     e->rule = rule->alternative != NULL
                   ? arena_printf(a, "%s.%s", rule->name, rule->alternative)
@@ -251,10 +267,9 @@ static void tell_rule(context *cx, const job_step *st, const found_rule *f,
                 mark_axes(at->dims->all.at[i], used);
                 part_guards(&quiet, st, at->dims->all.at[i], &b, part_on);
             }
-            const explain_tensor line = {
-                m->layout[side], name_show(a, m, &at->name),
-                dims_as_written(a, at->dims),
-                slow_numbers(a, at->dims, st->v->size, part_on)};
+            const explain_tensor line = {m->layout[side], name_show(a, m, &at->name),
+                                         dims_as_written(a, at->dims),
+                                         slow_numbers(a, at->dims, size, part_on)};
             vec_push(a, &e->tensors, line);
         }
     }
@@ -262,8 +277,7 @@ static void tell_rule(context *cx, const job_step *st, const found_rule *f,
         if (used[i]) {
             vec_push(
                 a, &e->axes,
-                arena_printf(a, "%s = %lld%s%s", m->axes.at[i].name,
-                             (long long)st->v->size[i],
+                arena_printf(a, "%s = %lld%s%s", m->axes.at[i].name, (long long)size[i],
                              st->v->size_from[i] != NULL ? "   " : "",
                              st->v->size_from[i] != NULL ? st->v->size_from[i] : ""));
         }
@@ -360,7 +374,7 @@ rt_status explain(context *cx, const job *j, const char *name, explanation *out)
         const job_step *st = &j->steps.at[target != NULL ? j->steps.n - 1 : 0];
         const unsigned side = target != NULL ? 1 - st->from : st->from;
         if (find_rule(cx, st, side, name, &f)) {
-            tell_rule(cx, st, &f, out);
+            tell_rule(cx, st, &f, t, out);
         }
     }
     return RT_OK;

@@ -121,7 +121,7 @@ static void lint_square(const linter *l, const expected_list *all)
     diag *dg = NULL;
     for (size_t i = 0; i < all->n && strmap_count(seen) < MAX_SHOWN; i++) {
         const expected *e = &all->at[i];
-        if (e->rank != 2 || e->rule == NULL || e->shape[0] != e->shape[1] ||
+        if (e->rank != 2 || e->t == NULL || e->shape[0] != e->shape[1] ||
             e->shape[0] <= 1 || !strmap_add(seen, e->rule->name, 1)) {
             continue;
         }
@@ -166,7 +166,7 @@ static void lint_twins(context *cx, const expected_list *all)
     for (size_t i = 0; i < all->n; i++) {
         const expected *e = &all->at[i];
         uint64_t g;
-        if (e->rule == NULL || e->optional) {
+        if (e->t == NULL || e->optional) {
             continue;
         }
         const char *key = twin_key(a, e);

@@ -45,7 +45,8 @@ static void list_sources(arena *a, plan_line *l)
     }
     for (size_t i = 0; i < pieces->n; i++) {
         for (unsigned s = 0; s < sorted[i]->n_steps; s++) {
-            if (sorted[i]->steps[s].kind == STEP_TERM) {
+            const step_kind kind = sorted[i]->steps[s].kind;
+            if (kind == STEP_TERM || kind == STEP_SCALE) {
                 add_source(a, l, sorted[i]->steps[s].t.b);
                 if (sorted[i]->steps[s].t.a != NO_SOURCE) {
                     add_source(a, l, sorted[i]->steps[s].t.a);
@@ -56,8 +57,9 @@ static void list_sources(arena *a, plan_line *l)
 }
 
 typedef struct traits {
-    bool terms, affine, fills, moves; /* moves: not one run as it lies in the source */
-    size_t n_bases;                   /* different sources besides factors */
+    bool terms, scales, affine, fills,
+        moves;      /* moves: not one run as it lies in the source */
+    size_t n_bases; /* different sources besides factors */
 } traits;
 
 static traits traits_of(const plan_tensor *t)
@@ -68,6 +70,7 @@ static traits traits_of(const plan_tensor *t)
         const piece *p = &t->pieces.at[i];
         for (unsigned s = 0; s < p->n_steps; s++) {
             x.terms = x.terms || p->steps[s].kind == STEP_TERM;
+            x.scales = x.scales || p->steps[s].kind == STEP_SCALE;
             x.affine = x.affine || p->steps[s].kind == STEP_AFFINE;
         }
         if (p->src == NO_SOURCE) {
@@ -99,6 +102,8 @@ plan_line plan_line_of(arena *a, const plan *p, const plan_tensor *t)
         l.op = "merge";
     } else if (first == NULL) {
         l.op = x.fills ? "fill" : "copy";
+    } else if (x.scales) {
+        l.op = "scale";
     } else if (x.affine) {
         l.op = "affine";
     } else if (x.fills) {
@@ -172,6 +177,10 @@ static plan_condition of_condition(arena *a, const condition *c)
     } else if (c->kind == CONDITION_COPY) {
         p.when = arena_printf(a, "%s equals %s", c->name, c->other);
         p.then = "it is left out";
+    } else if (c->kind == CONDITION_FINITE) {
+        p.when = arena_printf(a, "the scales of %zu tensors are finite (%s, ...)",
+                              c->pieces.n, c->name);
+        p.then = "they are multiplied in";
     } else if (c->label != NULL) {
         p.when = arena_printf(a, "part '%s' of %s is %g everywhere", c->label, c->name,
                               c->fill);

@@ -15,7 +15,7 @@
 
 typedef struct plan_line {
     const plan_tensor *t;
-    const char *op; /* copy permute split join pad fill cast affine merge tie */
+    const char *op; /* copy permute split join pad fill cast scale affine merge tie */
     dtype from;     /* type of the first source; DT_UNKNOWN: none, or names only */
     VEC(uint32_t)
     sources; /* plan sources, in the order of their places in the target */

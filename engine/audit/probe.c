@@ -7,6 +7,7 @@
 #include "audit/probe_merge.h"
 #include "audit/probe_model.h"
 #include "audit/show.h"
+#include "mapping/names.h"
 #include "plan/stage.h"
 
 #define PROBE_TYPE DT_F32
@@ -54,8 +55,7 @@ static size_t rule_index(const prober *p, const map_rule *r)
 
 static bool goes_this_way(const map_rule *r, unsigned from)
 {
-    const rule_arrow against = from == LEFT ? RULE_RIGHT_TO_LEFT : RULE_LEFT_TO_RIGHT;
-    if (r->arrow == against) {
+    if (!rule_reads(r, from)) {
         return false;
     }
     for (size_t i = 0; i < r->one_sided.n; i++) {
@@ -184,6 +184,8 @@ typedef struct got_elem {
     unsigned n_met;  /* pieces that write it */
     int64_t at;
     double fill;
+    uint32_t scale; /* number of the scale's tensor; 0: none */
+    int64_t scale_at;
 } got_elem;
 
 typedef struct comparison {
@@ -198,16 +200,22 @@ typedef struct comparison {
 static void spread(const model *k, const piece *p, got_elem *got)
 {
     int64_t index[PIECE_MAX_DIMS] = {0};
+    const bool scaled = p->n_steps > 0 && p->steps[0].kind == STEP_SCALE;
+    const term *scale = scaled ? &p->steps[0].t : NULL;
     if (piece_elems(p) == 0) {
         return;
     }
     for (;;) {
         int64_t to = p->dst_offset, from = p->src_offset;
+        int64_t scale_at = scale != NULL ? scale->b_offset : 0;
         for (unsigned i = 0; i < p->n; i++) {
             to += index[i] * p->dst_stride[i];
             from += index[i] * p->src_stride[i];
+            scale_at += scale != NULL ? index[i] * scale->b_stride[i] : 0;
         }
         got_elem *g = &got[to];
+        g->scale = scale != NULL ? k->number[scale->b] : 0;
+        g->scale_at = scale_at;
         g->n_met++;
         g->at = from;
         g->fill = p->fill;
@@ -245,8 +253,26 @@ static double fill_of(const comparison *c, const slow_atom *atom)
     return 0;
 }
 
-static void compare_elem(void *who, int64_t at, const atom_place *other,
-                         const slow_atom *atom)
+/* Its scale stands where the rule says: the tensor of its name, the block's element. */
+static bool scale_is_right(const comparison *c, const got_elem *g, const int64_t *index,
+                           const expected *read)
+{
+    const map_scale *s = c->e->rule->scale;
+    const values *v = c->k->v;
+    if (s == NULL) {
+        return g->scale == 0;
+    }
+    if (g->scale == 0) {
+        return false;
+    }
+    const char *name = name_fill(c->k->cx.arena, v->m, &s->name, v->choice,
+                                 read->numbers, read->words);
+    return strcmp(c->k->lists[c->k->from].at[g->scale - 1].name, name) == 0 &&
+           g->scale_at == slow_block_of(s, v->size, index);
+}
+
+static void compare_elem(void *who, int64_t at, const int64_t *index,
+                         const atom_place *other, const slow_atom *atom)
 {
     comparison *c = who;
     const got_elem *g = &c->got[at];
@@ -254,7 +280,10 @@ static void compare_elem(void *who, int64_t at, const atom_place *other,
     const double fill = tensor == 0 ? fill_of(c, atom) : 0;
     const bool same =
         tensor == g->tensor && g->n_met == 1 &&
-        (tensor != 0 ? other->at == g->at : !(fill < g->fill || fill > g->fill));
+        (tensor != 0
+             ? other->at == g->at &&
+                   scale_is_right(c, g, index, &c->k->lists[c->k->from].at[tensor - 1])
+             : !(fill < g->fill || fill > g->fill));
     c->n_seen++;
     if (same || c->differs) {
         return;
@@ -263,10 +292,19 @@ static void compare_elem(void *who, int64_t at, const atom_place *other,
     diag *dg =
         failed(c->p, c->e->rule->at, "element %lld of %s is not what the rule says",
                (long long)at, c->e->name);
-    diag_note(dg, "the rule: %s",
-              place_text(c, tensor, other == NULL ? 0 : other->at, fill));
-    diag_note(dg, "the plan: %s, written %u times",
-              place_text(c, g->tensor, g->at, g->fill), g->n_met);
+    diag_note(dg, "the rule: %s%s",
+              place_text(c, tensor, other == NULL ? 0 : other->at, fill),
+              c->e->rule->scale != NULL
+                  ? arena_printf(c->p->cx->arena, ", times element %lld of its scale",
+                                 (long long)slow_block_of(c->e->rule->scale,
+                                                          c->k->v->size, index))
+                  : "");
+    diag_note(dg, "the plan: %s%s, written %u times",
+              place_text(c, g->tensor, g->at, g->fill),
+              g->scale != 0 ? arena_printf(c->p->cx->arena, ", times %s",
+                                           place_text(c, g->scale, g->scale_at, 0))
+                            : "",
+              g->n_met);
 }
 
 /* Value operations stand in every piece, and in none without one; the type is the
@@ -274,7 +312,10 @@ static void compare_elem(void *who, int64_t at, const atom_place *other,
 static bool values_are_right(const model *k, const expected *e, const plan_tensor *t)
 {
     const map_rule *r = e->rule;
-    const dtype own = r->cast[1 - k->from];
+    const bool scaled = rule_scale(r, k->from) != NULL;
+    const unsigned n_scales = scaled ? 1 : 0;
+    dtype own = r->cast[1 - k->from];
+    own = own == DT_UNKNOWN && scaled && t->dt == DT_BF16 ? t->dt : own; /* no other */
     const double mul = k->from == LEFT ? r->mul : 1 / r->mul;
     const double add = k->from == LEFT ? r->add : -r->add / r->mul;
     if (t->dt != (own != DT_UNKNOWN ? own : PROBE_TYPE)) {
@@ -285,12 +326,13 @@ static bool values_are_right(const model *k, const expected *e, const plan_tenso
         if (p->src == NO_SOURCE) {
             continue;
         }
-        if (p->n_steps != (r->has_op ? 1u : 0u)) {
+        if (p->n_steps != n_scales + (r->has_op ? 1u : 0u)) {
             return false;
         }
         if (r->has_op &&
-            (p->steps[0].kind != STEP_AFFINE || p->steps[0].mul < mul ||
-             p->steps[0].mul > mul || p->steps[0].add < add || p->steps[0].add > add)) {
+            (p->steps[n_scales].kind != STEP_AFFINE || p->steps[n_scales].mul < mul ||
+             p->steps[n_scales].mul > mul || p->steps[n_scales].add < add ||
+             p->steps[n_scales].add > add)) {
             return false;
         }
     }

@@ -133,7 +133,7 @@ atom_index *atom_index_of(context *cx, const values *v, const expected_list *lis
     atom_index *x = NEW(cx->arena, atom_index);
     x->by_key = strmap_new(cx->arena);
     for (size_t i = 0; i < list->n; i++) {
-        if (!skip[i] && list->at[i].rule != NULL) {
+        if (!skip[i] && list->at[i].t != NULL) {
             add_tensor(cx, v, &list->at[i], (uint32_t)i + 1, x);
         }
     }
@@ -156,7 +156,7 @@ void atoms_visit(context *cx, const values *v, const expected *e,
         const atom_table *at = found ? &other->tables.at[k] : NULL;
         int64_t *index = first_index(cx->arena, v, e);
         do {
-            visit(who, slow_position(e->t, v->size, e->part_on, &choice, index),
+            visit(who, slow_position(e->t, v->size, e->part_on, &choice, index), index,
                   at == NULL ? NULL : &at->places[table_at(at, index)], &atom);
         } while (slow_next_index(&atom, v->size, index));
     } while (slow_next(&choice));

@@ -26,10 +26,11 @@ typedef struct atom_index atom_index;
 atom_index *atom_index_of(context *cx, const values *v, const expected_list *list,
                           const bool *skip);
 
-/* Visit every element of a tensor: its position, and the place of its atom in the index
- * of the other side (NULL: no such atom there) with its labels. */
-typedef void (*atom_visit)(void *who, int64_t at, const atom_place *other,
-                           const slow_atom *atom);
+/* Visit every element of a tensor: its position, its index for every axis, and the
+ * place of its atom in the index of the other side (NULL: no such atom there) with its
+ * labels. */
+typedef void (*atom_visit)(void *who, int64_t at, const int64_t *index,
+                           const atom_place *other, const slow_atom *atom);
 void atoms_visit(context *cx, const values *v, const expected *e,
                  const atom_index *other, atom_visit visit, void *who);
 

@@ -10,6 +10,8 @@
 #include "config/eval.h"
 #include "grammar/parse.h"
 
+enum { BLOCK_WEIGHT = 1000 }; /* sizes of blocks are smaller than what they divide */
+
 typedef struct weighed {
     uint32_t axis;
     size_t n; /* dims and names that it stands in */
@@ -49,6 +51,11 @@ static void count_rule(const mapping *m, const map_rule *r, weighed *w)
             for (size_t i = 0; d != NULL && i < d->all.n; i++) {
                 count_dim(d->all.at[i], w);
             }
+        }
+    }
+    for (size_t i = 0; r->scale != NULL && i < r->scale->dims.n; i++) {
+        if (r->scale->dims.at[i].by_axis != NO_AXIS) {
+            w[r->scale->dims.at[i].by_axis].n += BLOCK_WEIGHT;
         }
     }
     for (size_t c = 0; c < r->captures.n; c++) {

@@ -37,7 +37,9 @@ static void add_axes(buf *out, const job_step *st)
     for (size_t i = 0; i < m->axes.n; i++) {
         const char *from = st->v->size_from[i];
         if (st->v->size[i] == SIZE_UNKNOWN) {
-            buf_printf(out, "  %-8s ?         not known\n", m->axes.at[i].name);
+            buf_printf(out, "  %-8s ?         %s\n", m->axes.at[i].name,
+                       axis_varies(m, (uint32_t)i) ? "of each tensor its own"
+                                                   : "not known");
         } else {
             buf_printf(out, "  %-8s %-9lld %s\n", m->axes.at[i].name,
                        (long long)st->v->size[i], from != NULL ? from : "");

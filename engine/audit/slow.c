@@ -107,6 +107,46 @@ static int by_number(const void *x, const void *y)
     return p < q ? -1 : p > q;
 }
 
+static int64_t block_size(const map_block *b, const int64_t *size)
+{
+    return b->by_axis != NO_AXIS ? size[b->by_axis] : b->by;
+}
+
+static int64_t n_blocks(const map_block *b, const int64_t *size)
+{
+    const int64_t n = b->axis != NO_AXIS ? size[b->axis] : 1, by = block_size(b, size);
+    int64_t blocks = 0;
+    for (int64_t at = 0; n >= 0 && by > 0 && at < n; at += by) {
+        blocks++;
+    }
+    return n < 0 || by <= 0 ? -1 : blocks;
+}
+
+bool slow_blocks(const map_scale *s, const int64_t *size, uint64_t *shape,
+                 unsigned *rank)
+{
+    *rank = (unsigned)s->dims.n;
+    for (size_t i = 0; i < s->dims.n; i++) {
+        const int64_t n = n_blocks(&s->dims.at[i], size);
+        if (n < 0 || i >= 8) {
+            return false;
+        }
+        shape[i] = (uint64_t)n;
+    }
+    return true;
+}
+
+int64_t slow_block_of(const map_scale *s, const int64_t *size, const int64_t *index)
+{
+    int64_t at = 0;
+    for (size_t i = 0; i < s->dims.n; i++) {
+        const map_block *b = &s->dims.at[i];
+        at *= n_blocks(b, size);
+        at += b->axis != NO_AXIS ? index[b->axis] / block_size(b, size) : 0;
+    }
+    return at;
+}
+
 slow_atom slow_atom_of(const map_tensor *t, const bool *part_on, slow_choice *choice)
 {
     slow_atom at = {.is_there = true};

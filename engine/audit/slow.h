@@ -30,6 +30,12 @@ int64_t slow_size(const map_dim *d, const int64_t *size, const bool *part_on);
 bool slow_shape(const map_dims *d, const int64_t *size, const bool *part_on,
                 uint64_t *shape, unsigned *rank);
 
+/* Shape of a scale: the number of its blocks; false when a size is unknown. */
+bool slow_blocks(const map_scale *s, const int64_t *size, uint64_t *shape,
+                 unsigned *rank);
+/* The element of the scale for an element of these indices. */
+int64_t slow_block_of(const map_scale *s, const int64_t *size, const int64_t *index);
+
 /* Begin with {0}; the atom of `choice` is told, and the choice completed. */
 slow_atom slow_atom_of(const map_tensor *t, const bool *part_on, slow_choice *choice);
 bool slow_next(slow_choice *choice); /* the next atom; false: that was the last */

@@ -30,7 +30,7 @@ bool fit_wants(const plan_tensor *t)
 {
     for (size_t i = 0; i < t->pieces.n; i++) {
         for (unsigned s = 0; s < t->pieces.at[i].n_steps; s++) {
-            if (t->pieces.at[i].steps[s].kind != STEP_AFFINE) {
+            if (step_is_update(&t->pieces.at[i].steps[s])) {
                 return true;
             }
         }
@@ -49,7 +49,7 @@ static plan_tensor without_updates(arena *a, const plan_tensor *t)
         step *steps = NEW_N(a, step, p->n_steps + 1);
         unsigned n = 0;
         for (unsigned s = 0; s < p->n_steps; s++) {
-            if (p->steps[s].kind == STEP_AFFINE) {
+            if (!step_is_update(&p->steps[s])) {
                 steps[n++] = p->steps[s];
             }
         }

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 
 #define RULES (OPTION(RULES) | OPTION(FROM) | OPTION(TO))
+#define READ  (RULES | OPTION(DEQUANTIZE))
 #define WRITE (OPTION(FORCE) | OPTION(ROUND) | OPTION(SEED))
 
 #define EXITS_PLAN                                                                     \
@@ -18,7 +19,7 @@
     "  1  --strict, and there are warnings; nothing is written\n" EXITS_PLAN
 
 static const command commands[] = {
-    {"convert", "SRC DST", 2, 2, RULES | WRITE, cmd_convert,
+    {"convert", "SRC DST", 2, 2, READ | WRITE, cmd_convert,
      "write a checkpoint in another layout",
      "retensor convert --rules llama --from hf --to lit checkpoints/TinyLlama out",
      "Reads headers and config, plans every output tensor, then streams the data. DST "
@@ -31,7 +32,7 @@ static const command commands[] = {
      "cache.\n",
      EXITS_WRITE},
     {"merge", "BASE ADAPTER DST", 3, 3,
-     RULES | WRITE | OPTION(WEIGHT) | OPTION(ALSO) | OPTION(REPORT), cmd_merge,
+     READ | WRITE | OPTION(WEIGHT) | OPTION(ALSO) | OPTION(REPORT), cmd_merge,
      "add an adapter to its base",
      "retensor merge checkpoints/TinyLlama out/lora/final out/merged",
      "The result is the base plus scale * B * A, rounded once. It keeps the base's "
@@ -42,7 +43,7 @@ static const command commands[] = {
      "the exact sum of several, each with a weight: first ADAPTER, then in the order "
      "given.\n",
      EXITS_WRITE},
-    {"adapter", "ADAPTER DST", 2, 2, RULES | WRITE | OPTION(BASE), cmd_adapter,
+    {"adapter", "ADAPTER DST", 2, 2, READ | WRITE | OPTION(BASE), cmd_adapter,
      "write an adapter in another layout, without merging it",
      "retensor adapter --to lora-peft --base checkpoints/TinyLlama out/lora/final "
      "out/peft",
@@ -52,7 +53,7 @@ static const command commands[] = {
      "layout\n"
      "(lora-peft, lora-lit, lora-mlx, lora-torchtune; or peft, lit, mlx, torchtune).\n",
      EXITS_WRITE},
-    {"audit", "SRC", 1, 1, RULES | OPTION(LINTS), cmd_audit,
+    {"audit", "SRC", 1, 1, READ | OPTION(LINTS), cmd_audit,
      "account for every tensor and config field",
      "retensor audit --rules falcon checkpoints/falcon-7b",
      "Reads headers only: says what was found, the sizes and where they come from, "
@@ -65,7 +66,7 @@ static const command commands[] = {
      "  3  a rule file is wrong\n"
      "  4  no family fits\n"
      "  5  a file is missing or damaged\n"},
-    {"verify", "A B", 2, 2, RULES | OPTION(ADAPTER), cmd_verify,
+    {"verify", "A B", 2, 2, READ | OPTION(ADAPTER), cmd_verify,
      "compare two checkpoints, of one layout or of two; or a base and its merge",
      "retensor verify checkpoints/TinyLlama out",
      "A is planned into the layout of B and compared with B byte by byte as it "
@@ -89,14 +90,14 @@ static const command commands[] = {
      "     scale, but for rounding, and nothing else is changed\n"
      "  1  they differ; or --strict, and there are warnings\n"
      "  2, 3, 4, 5 as for convert\n"},
-    {"plan", "SRC", 1, 1, RULES, cmd_plan,
+    {"plan", "SRC", 1, 1, READ, cmd_plan,
      "show how each output tensor is made, without reading data",
      "retensor plan --to lit checkpoints/TinyLlama",
      "One line for each output tensor: what is done, name, dtype, shape, sources, "
      "rule.\n"
      "What depends on data is shown as a condition with both outcomes.\n",
      EXITS_PLAN},
-    {"explain", "SRC TENSOR", 2, 2, RULES, cmd_explain,
+    {"explain", "SRC TENSOR", 2, 2, READ, cmd_explain,
      "show the rule, the equation in numbers and the rows of one tensor",
      "retensor explain checkpoints/TinyLlama model.layers.0.self_attn.q_proj.weight",
      "TENSOR is a name in the source or in the target layout.\n", EXITS_PLAN},
@@ -155,7 +156,7 @@ static const command commands[] = {
      "  0  done\n  5  it is not in the cache\n"},
     {"convert_hf_checkpoint", "", 0, 0,
      OPTION(CHECKPOINT_DIR) | OPTION(MODEL_NAME) | OPTION(DEBUG_MODE) | OPTION(RULES) |
-         OPTION(TO),
+         OPTION(TO) | OPTION(DEQUANTIZE),
      cmd_convert_hf_checkpoint, "as the script: hf to lit-legacy, in place",
      "retensor convert_hf_checkpoint --checkpoint_dir checkpoints/TinyLlama",
      "Writes lit_model.pth and lit_config.json into the directory of the source.\n",
@@ -185,7 +186,8 @@ static const command commands[] = {
      "script.\n",
      EXITS_WRITE},
     {"convert_to_litgpt", "[DIR]", 0, 1,
-     OPTION(CHECKPOINT_DIR) | OPTION(MODEL_NAME) | OPTION(DEBUG_MODE) | OPTION(RULES),
+     OPTION(CHECKPOINT_DIR) | OPTION(MODEL_NAME) | OPTION(DEBUG_MODE) | OPTION(RULES) |
+         OPTION(DEQUANTIZE),
      cmd_convert_to_litgpt, "as litgpt's command: hf to lit, in place",
      "retensor convert_to_litgpt checkpoints/TinyLlama/TinyLlama-1.1B-Chat-v1.0",
      "Writes lit_model.pth and model_config.yaml into the directory of the source.\n",

@@ -102,6 +102,9 @@ static const option_row rows[OPT_COUNT] = {
     [OPT_FORCE] =
         {"--force", NULL, KIND_FLAG, AT(force),
          "write into a directory that is not empty, over files of these names"},
+    [OPT_DEQUANTIZE] = {"--dequantize", NULL, KIND_FLAG, AT(dequantize),
+                        "multiply the scales of a quantised source in: plain weights, "
+                        "of twice the size"},
     [OPT_SET] = {"--set", "NAME=VALUE", KIND_SET, 0,
                  "a field of the target's or an adapter's config, or the number of its "
                  "files; JSON or text; repeatable"},

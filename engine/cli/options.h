@@ -29,7 +29,8 @@ typedef struct options {
     bool has_weight;
     double weight;        /* of the first adapter */
     VEC(job_addend) also; /* further adapters */
-    bool no_sync, force, dry_run, json, html, sarif, quiet, strict, help, version;
+    bool dequantize, no_sync, force, dry_run, json, html, sarif, quiet, strict, help,
+        version;
     bool lints, verbose, check, checksums, report, debug_mode;
     when color, progress;
     /* names of the scripts that the drop-ins stand in for */
@@ -75,6 +76,7 @@ typedef enum option_id {
     OPT_VERBOSE,
     OPT_SARIF,
     OPT_FORCE,
+    OPT_DEQUANTIZE,
     OPT_SET,
     OPT_DTYPE,
     OPT_ROUND,

@@ -81,6 +81,7 @@ job_options session_job(const session *s)
         .model_name = o->model_name,
         .set = o->set,
         .dtype = o->dtype,
+        .dequantize = o->dequantize,
         .round = o->round,
         .seed = o->seed,
         .config_path = o->config_path,

@@ -60,6 +60,15 @@ float f32_of_e5m2(uint8_t c)
     return f32_of_f16((uint16_t)(c << 8));
 }
 
+float f32_of_e8m0(uint8_t c)
+{
+    const uint32_t least = 0x400000u; /* 2^-127 */
+    if (c == 0xff) {
+        return f32_of_bits(CANONICAL_NAN);
+    }
+    return f32_of_bits(c > 0 ? (uint32_t)c << 23 : least);
+}
+
 float f32_of_f64_to_odd(double x)
 {
     const float nearest = (float)x;
@@ -75,7 +84,7 @@ float f32_of_f64_to_odd(double x)
 
 bool cast_can_read(dtype dt)
 {
-    return dtype_is_float(dt) || dt == DT_F8_E4M3 || dt == DT_F8_E5M2;
+    return dtype_is_float(dt) || dtype_is_f8(dt);
 }
 
 bool cast_can_write(dtype dt)
@@ -101,6 +110,9 @@ static double to_f64(const unsigned char *from, dtype dt)
     }
     if (dt == DT_F8_E5M2) {
         return (double)f32_of_e5m2(*from);
+    }
+    if (dt == DT_F8_E8M0) {
+        return (double)f32_of_e8m0(*from);
     }
     memcpy(&h, from, sizeof h);
     return (double)(dt == DT_BF16 ? f32_of_bf16(h) : f32_of_f16(h));
@@ -178,7 +190,8 @@ bool cast_encode(dtype dt, double x, unsigned char bytes[CAST_MAX_BYTES])
     case DT_F32:
     case DT_F64: from_f64(bytes, dt, x); return true;
     case DT_F8_E4M3:
-    case DT_F8_E5M2: return encode_f8(dt, x, bytes);
+    case DT_F8_E5M2:
+    case DT_F8_E8M0: return encode_f8(dt, x, bytes);
     case DT_BOOL: bytes[0] = x == 1.0; return x == 0.0 || x == 1.0;
     case DT_U8:
     case DT_U16:
@@ -194,7 +207,6 @@ bool cast_encode(dtype dt, double x, unsigned char bytes[CAST_MAX_BYTES])
     case DT_F8_E4M3FNUZ:
     case DT_F8_E5M2FNUZ:
     case DT_C64: return x == 0.0; /* the one number they all write as zero bits */
-    case DT_F8_E8M0:
     case DT_COUNT:
     case DT_UNKNOWN: return false;
     }

@@ -1,10 +1,11 @@
 /* exec/cast.h -- numbers of the element types: exact widening, one rounding back.
  *
- * Widening to f32 is exact for f16, bf16, f32 and the two usual 8-bit floats (e4m3fn
- * and e5m2; Micikevicius et al., "FP8 formats for deep learning").  Narrowing rounds to
- * nearest, ties to even; overflow gives infinity.  A NaN stays a NaN: it keeps its sign
- * and its upper bits and becomes quiet.  From f64 to 16 bits there is one rounding too:
- * the step through f32 rounds to odd, which a second rounding cannot see.
+ * Widening to f32 is exact for f16, bf16, f32 and the usual 8-bit floats (e4m3fn and
+ * e5m2; Micikevicius et al., "FP8 formats for deep learning"; and e8m0 of scales).
+ * Narrowing rounds to nearest, ties to even; overflow gives infinity.  A NaN stays a
+ * NaN: it keeps its sign and its upper bits and becomes quiet.  From f64 to 16 bits
+ * there is one rounding too: the step through f32 rounds to odd, which a second
+ * rounding cannot see.
  */
 #ifndef RT_EXEC_CAST_H
 #define RT_EXEC_CAST_H
@@ -38,6 +39,11 @@ static inline float f32_settled(float x)
     return x == x ? x : f32_of_bits(CANONICAL_NAN);
 }
 
+static inline double f64_settled(double x)
+{
+    return x == x ? x : (double)f32_of_bits(CANONICAL_NAN);
+}
+
 static inline float f32_quiet(float x)
 {
     const uint32_t u = f32_bits(x);
@@ -62,6 +68,7 @@ float f32_of_f16(uint16_t h);
 uint16_t f16_of_f32(float x);
 float f32_of_e4m3(uint8_t c);
 float f32_of_e5m2(uint8_t c);
+float f32_of_e8m0(uint8_t c); /* a power of two */
 float f32_of_f64_to_odd(double x);
 
 /* Can values of this type be computed with, or converted to another type? */

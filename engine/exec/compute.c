@@ -14,13 +14,22 @@
 
 enum { BLOCK = 2048 }; /* elements of the pass: its buffers stay in the first cache */
 
-static unsigned count_terms(const piece *p)
+static unsigned count_operands(const piece *p)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < p->n_steps; i++) {
-        n += p->steps[i].kind != STEP_AFFINE ? 1 : 0;
+        n += step_has_operand(&p->steps[i]) ? 1 : 0;
     }
     return n;
+}
+
+static bool has_step(const piece *p, step_kind kind)
+{
+    bool found = false;
+    for (unsigned i = 0; i < p->n_steps; i++) {
+        found = found || p->steps[i].kind == kind;
+    }
+    return found;
 }
 
 static bool is_in_place(const worker *w, const tensor_job *job, const piece *p,
@@ -160,15 +169,6 @@ static void run_steps_f32(const pass *x, float *v, size_t at, size_t n)
     }
 }
 
-static bool has_norm(const piece *p)
-{
-    bool found = false;
-    for (unsigned i = 0; i < p->n_steps; i++) {
-        found = found || p->steps[i].kind == STEP_NORM;
-    }
-    return found;
-}
-
 /* The whole update in f32, and the value that it met: the steps before the first term
  * belong to the base.  With a norm the update is what became of the base: `sum`, before
  * it was rounded. */
@@ -185,10 +185,10 @@ static void measure_f32(const pass *x, float *base, const float *sum,
     first.p = &before;
     run_steps_f32(&first, base, at, n);
     memcpy(update, x->w->delta + at, n * sizeof *update);
-    for (unsigned t = 1; t < x->n_terms && !has_norm(x->p); t++) {
+    for (unsigned t = 1; t < x->n_terms && !has_step(x->p, STEP_NORM); t++) {
         x->w->run->kernels->add(update, x->w->delta + t * x->n + at, n);
     }
-    for (size_t j = 0; j < n && has_norm(x->p); j++) {
+    for (size_t j = 0; j < n && has_step(x->p, STEP_NORM); j++) {
         update[j] = sum[j] - base[j];
     }
     x->w->run->kernels->measure(&x->w->sums, base, update, stored, n);
@@ -222,17 +222,27 @@ static void pass_f32(const pass *x, size_t at, size_t n)
     measure_f32(x, base, sum, v, at, n);
 }
 
+/* The sum of the terms of one element. */
+static double update_of(const pass *x, size_t at)
+{
+    const float *delta = x->w->delta + at;
+    double d = 0;
+    for (unsigned i = 0; i < x->p->n_steps; i++) {
+        const step *s = &x->p->steps[i];
+        d += s->kind == STEP_TERM ? (double)*delta : 0;
+        delta += step_has_operand(s) ? x->n : 0;
+    }
+    return d;
+}
+
 static void measure_f64(const pass *x, const double *base, const double *stored,
                         size_t at, size_t n)
 {
     measure *m = &x->w->sums;
+    const bool has_norm = has_step(x->p, STEP_NORM);
     for (size_t i = 0; i < n; i++) {
-        double d = 0;
-        for (unsigned t = 0; t < x->n_terms && !has_norm(x->p); t++) {
-            d += (double)x->w->delta[t * x->n + at + i];
-        }
         const double change = stored[i] - base[i];
-        d = has_norm(x->p) ? change : d;
+        const double d = has_norm ? change : update_of(x, at + i);
         m->n_nonfinite += isfinite(stored[i]) ? 0 : 1;
         m->n_changed += memcmp(&stored[i], &base[i], sizeof *base) != 0 ? 1 : 0;
         if (!isfinite(base[i]) || !isfinite(stored[i])) {
@@ -257,24 +267,28 @@ static void pass_f64(const pass *x, size_t at, size_t n)
             v[i] = x->p->fill;
         }
     }
-    unsigned n_terms = 0;
+    bool is_updated = false;
+    const float *delta = x->w->delta + at;
     for (unsigned i = 0; i < x->p->n_steps; i++) {
         const step *s = &x->p->steps[i];
-        const float *delta = x->w->delta + n_terms * x->n + at;
-        if (s->kind != STEP_AFFINE && n_terms++ == 0) {
+        if (step_is_update(s) && !is_updated) {
             memcpy(base, v, n * sizeof *base);
+            is_updated = true;
         }
-        for (size_t j = 0; j < n; j++) {
+        const bool adds = s->kind == STEP_TERM;
+        for (size_t j = 0; j < n && step_has_operand(s); j++) {
+            v[j] =
+                f64_settled(adds ? v[j] + (double)delta[j] : v[j] * (double)delta[j]);
+        }
+        for (size_t j = 0; j < n && !step_has_operand(s); j++) {
             const double product = v[j] * s->mul;
-            const double y = s->kind == STEP_TERM   ? v[j] + (double)delta[j]
-                             : s->kind == STEP_NORM ? v[j] * (double)delta[j]
-                                                    : product + s->add;
-            v[j] = y == y ? y : (double)f32_of_bits(CANONICAL_NAN);
+            v[j] = f64_settled(product + s->add);
         }
+        delta += step_has_operand(s) ? x->n : 0;
     }
     dither_f64(x, v, at, n);
     cast_from_f64(out, x->job->dt, v, n);
-    if (x->w->is_measured && x->n_terms > 0) {
+    if (x->w->is_measured && is_updated) {
         cast_to_f64(v, out, x->job->dt, n);
         measure_f64(x, base, v, at, n);
     }
@@ -292,16 +306,55 @@ static void spread_gains(worker *w, const part *box, const term *t,
     strided_copy(&s, sizeof *to, to, gain + part_at(box, t->b_offset, t->b_stride));
 }
 
-/* The products of all terms over the part, one after another in w->delta. */
+/* The scale of each element of the part: those that there are, read and spread. */
+static int spread_scales(worker *w, const part *box, const term *t,
+                         const int64_t *dense, float *to)
+{
+    strided few = {.n = box->p->n}, all = {.n = box->p->n};
+    int64_t n = 1;
+    for (unsigned i = box->p->n; i-- > 0;) {
+        const bool varies = t->b_stride[i] != 0;
+        few.size[i] = varies ? box->size[i] : 1;
+        few.src[i] = t->b_stride[i];
+        few.dst[i] = n;
+        all.size[i] = box->size[i];
+        all.dst[i] = dense[i];
+        all.src[i] = varies ? n : 0;
+        n *= few.size[i];
+    }
+    const gather_from from = source_of(w, t->b);
+    const tensor_info *scale = w->run->plan->sources.at[t->b].t;
+    const int64_t first = part_at(box, t->b_offset, t->b_stride);
+    const int errnum = gather(
+        &from, &few, scale->offset + (uint64_t)first * from.elem_bytes, w->native);
+    if (errnum != 0) {
+        w->bad_src = t->b;
+        return errnum;
+    }
+    void *read = w->cooked;
+    widen_f32(w->run->kernels, read, w->native, scale->dt, (size_t)n);
+    strided_copy(&all, sizeof *to, to, read);
+    return 0;
+}
+
+/* What the steps of the part need of each element, one step after another in w->delta:
+ * products of terms, gains, scales. */
 static int make_deltas(worker *w, const part *box, int64_t n, const int64_t *dense)
 {
-    unsigned n_terms = 0;
+    unsigned n_deltas = 0;
     for (unsigned i = 0; i < box->p->n_steps; i++) {
         const step *s = &box->p->steps[i];
-        if (s->kind == STEP_AFFINE) {
+        if (!step_has_operand(s)) {
             continue;
         }
-        float *delta = w->delta + (size_t)n_terms++ * (size_t)n;
+        float *delta = w->delta + (size_t)n_deltas++ * (size_t)n;
+        if (s->kind == STEP_SCALE) {
+            const int bad = spread_scales(w, box, &s->t, dense, delta);
+            if (bad != 0) {
+                return bad;
+            }
+            continue;
+        }
         if (s->kind == STEP_NORM) {
             spread_gains(w, box, &s->t, dense, delta);
             continue;
@@ -349,7 +402,7 @@ static int compute_part(worker *w, const tensor_job *job, const part *box, int64
     int64_t dense[PIECE_MAX_DIMS] = {0};
     strided_dense(p->n, box->size, dense);
     pass x = {.w = w, .job = job, .p = p, .box = box, .from = job->dt, .n = (size_t)n};
-    x.n_terms = count_terms(p);
+    x.n_terms = count_operands(p);
     int errnum = make_deltas(w, box, n, dense);
     if (errnum == 0 && p->src != NO_SOURCE) {
         x.from = w->run->plan->sources.at[p->src].t->dt;
@@ -370,7 +423,8 @@ static int compute_part(worker *w, const tensor_job *job, const part *box, int64
     const int64_t first = part_at(box, p->dst_offset, p->dst_stride) - lo;
     unsigned char *place = to + (uint64_t)first * job->elem_bytes;
     x.out = is_dense ? place : w->cooked;
-    const bool is_wide = x.from == DT_F64 || job->dt == DT_F64;
+    const bool is_wide =
+        x.from == DT_F64 || job->dt == DT_F64 || has_step(p, STEP_SCALE);
     for (size_t at = 0; at < x.n; at += BLOCK) {
         const size_t count = x.n - at < BLOCK ? x.n - at : BLOCK;
         if (is_wide) {
@@ -418,8 +472,8 @@ int piece_compute(worker *w, const tensor_job *job, const piece *p, unsigned cha
         return in_place(w, job, p,
                         to + (uint64_t)(p->dst_offset - lo) * job->elem_bytes);
     }
-    const unsigned n_terms = count_terms(p);
-    const int64_t for_deltas = n_terms > 0 ? DELTA_FLOATS / n_terms : DENSE_ELEMS;
+    const unsigned n_deltas = count_operands(p);
+    const int64_t for_deltas = n_deltas > 0 ? DELTA_FLOATS / n_deltas : DENSE_ELEMS;
     part whole = {.p = p};
     memcpy(whole.size, p->size, sizeof whole.size);
     return compute_parts(w, job, &whole,

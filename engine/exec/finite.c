@@ -42,6 +42,9 @@ uint64_t n_not_finite(const void *elems, dtype dt, size_t n)
     if (dt == DT_F8_E4M3 || dt == DT_F8_E5M2) {
         return count_8(elems, n, dt == DT_F8_E4M3 ? 0x7fu : 0x7cu, true);
     }
+    if (dt == DT_F8_E8M0) { /* all bits exponent, never zero */
+        return count_8(elems, n, 0xffu, true);
+    }
     return dt == DT_F64 ? count_64(elems, n, 0x7ff0000000000000u, true) : 0;
 }
 

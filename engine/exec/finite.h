@@ -9,8 +9,8 @@
 
 #include "tensor/dtype.h"
 
-/* Of n elements of f16, bf16, f32, f64, e4m3 or e5m2; other types count as finite and
- * not zero. */
+/* Of n elements of f16, bf16, f32, f64, e4m3, e5m2 or e8m0; other types count as finite
+ * and not zero. */
 uint64_t n_not_finite(const void *elems, dtype dt, size_t n);
 uint64_t n_not_zero(const void *elems, dtype dt, size_t n);
 

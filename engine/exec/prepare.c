@@ -34,6 +34,11 @@ static rt_status check_step(context *cx, const plan *p, const plan_tensor *t,
                    ? RT_OK
                    : refuse(cx, t, "its norms are no floating-point tensor");
     }
+    if (s->kind == STEP_SCALE) {
+        return cast_can_read(p->sources.at[s->t.b].t->dt)
+                   ? RT_OK
+                   : refuse(cx, t, "its scales are no floating-point tensor");
+    }
     if (s->kind != STEP_TERM) {
         return RT_OK;
     }
@@ -239,18 +244,16 @@ static rt_status make_jobs(context *cx, run *r, const size_t *out_index,
 
 typedef struct needs {
     size_t tile_bytes;
-    bool compute; /* casts or steps */
+    bool compute;  /* casts or steps */
+    bool operands; /* steps with numbers of other tensors */
     size_t max_rank, slot_floats;
 } needs;
 
-static void need_terms(needs *n, const plan *p, const piece *q)
+static void need_steps(needs *n, const plan *p, const piece *q)
 {
     for (unsigned i = 0; i < q->n_steps; i++) {
-        if (q->steps[i].kind == STEP_AFFINE) {
-            continue;
-        }
-        n->max_rank = n->max_rank > 0 ? n->max_rank : 1;
-        if (q->steps[i].kind == STEP_NORM) {
+        n->operands = n->operands || step_has_operand(&q->steps[i]);
+        if (q->steps[i].kind != STEP_TERM) {
             continue;
         }
         const term *t = &q->steps[i].t;
@@ -276,7 +279,7 @@ static needs needs_of(const run *r)
             const dtype from =
                 q->src == NO_SOURCE ? job->t->dt : r->plan->sources.at[q->src].t->dt;
             n.compute = n.compute || q->n_steps > 0 || from != job->t->dt;
-            need_terms(&n, r->plan, q);
+            need_steps(&n, r->plan, q);
         }
     }
     const size_t usual = SLOT_BYTES / sizeof(float);
@@ -304,8 +307,10 @@ static size_t give_buffers(worker *w, const needs *n, unsigned char *room)
         w->native = take(room, &at, (size_t)DENSE_ELEMS * CAST_MAX_BYTES);
         w->cooked = take(room, &at, (size_t)DENSE_ELEMS * CAST_MAX_BYTES);
     }
-    if (n->max_rank > 0) {
+    if (n->operands) {
         w->delta = take(room, &at, DELTA_FLOATS * sizeof *w->delta);
+    }
+    if (n->max_rank > 0) {
         w->left = take(room, &at, LEFT_FLOATS * sizeof *w->left);
         w->row_at = take(room, &at, MAX_ROWS * sizeof *w->row_at);
     }

@@ -9,7 +9,9 @@ static float one_f32(const unsigned char *from, dtype dt)
         memcpy(&d, from, sizeof d);
         return (float)d;
     }
-    return dt == DT_F8_E4M3 ? f32_of_e4m3(*from) : f32_of_e5m2(*from);
+    return dt == DT_F8_E4M3   ? f32_of_e4m3(*from)
+           : dt == DT_F8_E5M2 ? f32_of_e5m2(*from)
+                              : f32_of_e8m0(*from);
 }
 
 void widen_f32(const kernels *k, float *to, const void *from, dtype dt, size_t n)

@@ -28,13 +28,16 @@ typedef struct builder {
 RT_NODISCARD rt_status builder_start(context *cx, const job_options *opt, builder *b);
 /* Open the source, its configs and side-car; find its layout (source.c). */
 RT_NODISCARD rt_status builder_open(builder *b, const char *path);
-/* Is the layout reached another than this one, in files of the same names? */
+/* Is the layout reached another than this one, in files of the same names?  One with
+ * scales is none: its rules are for all families. */
 bool builder_is_variant(const builder *b, const char *of);
 /* Go from the present layout to `to`, one mapping after another (steps.c). */
 RT_NODISCARD rt_status builder_walk(builder *b, const char *to);
 /* Open an adapter, the file or its directory, and find its merge rules (adapter.c). */
 RT_NODISCARD rt_status builder_open_adapter(builder *b, const char *path,
                                             checkpoint **opened, const mapping **m);
+/* The layout of the source once its scales are multiplied in (steps.c). */
+const char *builder_plain_layout(const builder *b);
 /* The plan of the stage reached: dtypes, aliases (job.c). */
 RT_NODISCARD rt_status builder_finish(builder *b);
 

@@ -91,9 +91,34 @@ static rt_status decide_tie(context *cx, job *j, job_step *st, account_tie *tie)
     return RT_OK;
 }
 
+/* Scales that are not finite would spoil whole blocks. */
+static rt_status check_finite(context *cx, job *j, const condition *c)
+{
+    VEC(const char *) bad = {0};
+    for (size_t i = 0; i < c->pieces.n; i++) {
+        const plan_source *s = &j->plan.sources.at[c->pieces.at[i].src];
+        exec_survey found;
+        TRY(exec_survey_source(cx, s, &found));
+        if (found.n_nonfinite > 0) {
+            vec_push(cx->arena, &bad, s->t->name);
+        }
+    }
+    if (bad.n == 0) {
+        return RT_OK;
+    }
+    diag *dg = diag_report(cx->diags, SEV_ERROR, "not-finite", c->at,
+                           "scales of %zu tensor%s are not finite: %s%s", bad.n,
+                           bad.n == 1 ? "" : "s", bad.at[0], bad.n > 1 ? ", ..." : "");
+    diag_help(dg, "the file is damaged, or was made by a quantisation that failed");
+    return RT_MISMATCH;
+}
+
 static rt_status check_condition(context *cx, job *j, const condition *c)
 {
     bool holds = true;
+    if (c->kind == CONDITION_FINITE) {
+        return check_finite(cx, j, c);
+    }
     if (c->kind == CONDITION_FILL) {
         TRY(exec_all_equal_to(cx, &j->plan, c->pieces.at, c->pieces.n, c->fill,
                               &holds));

@@ -29,6 +29,7 @@ typedef struct job_options {
     const value *set; /* --set NAME=VALUE record, or NULL */
     size_t n_files;   /* of a layout of numbered files, where `set` says none; 0: one */
     const char *dtype; /* cast floating tensors ("bfloat16"), or NULL */
+    bool dequantize;   /* multiply scales in; without it they are refused */
     rounding round;
     uint64_t seed;
     const char *config_path; /* config of the source when not beside it, or NULL */

@@ -227,7 +227,7 @@ static rt_status merge_all(builder *b, const job_options *opt, const char *base,
         if (i == 0) {
             b->fallback = m->layout[LEFT];
             TRY(builder_open(b, base));
-            *to = opt->to != NULL ? opt->to : b->layout;
+            *to = opt->to != NULL ? opt->to : builder_plain_layout(b);
         }
         TRY(merge_next(b, from, m, adapters[i].weight));
         if (b->j->status != RT_OK) {

@@ -41,7 +41,13 @@ static bool side_knows(arena *a, const mapping *m, unsigned side, const char *na
 {
     for (size_t r = 0; r < m->rules.n; r++) {
         const map_rule *rule = &m->rules.at[r];
-        for (size_t t = 0; t < rule->tensors[side].n; t++) {
+        const map_scale *scale = rule_scale(rule, side);
+        const bool silent = scale != NULL || !rule_reads(rule, side);
+        if (scale != NULL &&
+            matches(a, m, &scale->name, rule->captures.at, rule->captures.n, name)) {
+            return true; /* it alone tells: what it scales may have any name */
+        }
+        for (size_t t = 0; !silent && t < rule->tensors[side].n; t++) {
             if (matches(a, m, &rule->tensors[side].at[t].name, rule->captures.at,
                         rule->captures.n, name)) {
                 return true;

@@ -185,7 +185,8 @@ static rt_status open_kept(builder *b, const char *dir)
 
 bool builder_is_variant(const builder *b, const char *of)
 {
-    return of != NULL && strcmp(b->layout, of) != 0 &&
+    const bool has_scales = strcmp(builder_plain_layout(b), b->layout) != 0;
+    return of != NULL && strcmp(b->layout, of) != 0 && !has_scales &&
            same_config_file(b->j->layouts, b->layout, of);
 }
 
@@ -230,12 +231,12 @@ static rt_status find_layout(builder *b)
 }
 
 /* The layout that the user said, or the variant of it that is there.  From a layout to
- * itself nothing is converted, whatever the names are. */
+ * itself nothing is converted, whatever the names are, but for scales. */
 static void take_layout(builder *b)
 {
     const char *said = b->opt->from;
     b->layout = said;
-    if (b->opt->to != NULL && strcmp(b->opt->to, said) == 0) {
+    if (b->opt->to != NULL && strcmp(b->opt->to, said) == 0 && !b->opt->dequantize) {
         return;
     }
     b->layout = layout_meant(b->cx, &b->ev, b->at, said);

@@ -134,6 +134,45 @@ static rt_status count_files(builder *b, job_step *st, bool is_final)
     return RT_OK;
 }
 
+/* Does the mapping multiply scales in when it is read from this side? */
+static bool dequantizes(const mapping *m, unsigned from)
+{
+    for (size_t r = 0; r < m->rules.n; r++) {
+        if (rule_scale(&m->rules.at[r], from) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *builder_plain_layout(const builder *b)
+{
+    for (size_t i = 0; i < b->n_all; i++) {
+        unsigned side;
+        if (mapping_side(b->all[i], b->layout, &side) && dequantizes(b->all[i], side)) {
+            return b->all[i]->layout[1 - side];
+        }
+    }
+    return b->layout;
+}
+
+/* Only on request: the result is larger, and there is no way back. */
+static rt_status check_wanted(builder *b, const job_step *st)
+{
+    if (b->opt->dequantize || !dequantizes(st->m, st->from)) {
+        return RT_OK;
+    }
+    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "quantised", NOWHERE,
+                           "the weights are quantised: layout '%s' has 8 bits and a "
+                           "scale for each block of them",
+                           b->layout);
+    diag_help(dg,
+              "--dequantize multiplies the scales in: %s and twice the bytes; or "
+              "take the checkpoint that was quantised",
+              b->opt->dtype != NULL ? b->opt->dtype : "bfloat16");
+    return RT_MISMATCH;
+}
+
 static rt_status step_to(builder *b, const char *to, const char *final)
 {
     job_step st = {0};
@@ -144,6 +183,7 @@ static rt_status step_to(builder *b, const char *to, const char *final)
             arena_printf(b->cx->arena, "family %s by %s", st.m->name, because);
     }
     mapping_side(st.m, b->layout, &st.from);
+    builder_keep_status(b, check_wanted(b, &st));
     rt_status status =
         values_read(b->cx, st.m, st.from, b->config, b->config_path, &st.v);
     if (st.v == NULL) {

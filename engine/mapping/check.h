@@ -220,6 +220,9 @@ void overlap_check(check *ck);                     /* overlap.c */
 bool guards_exclude(arena *a, const mapping *m, const map_capture *captures, size_t n,
                     const expr_list *x, const expr_list *y);  /* guards.c */
 void op_resolve(check *ck, const rule_item *ri, map_rule *r); /* op.c */
+void scale_declare(check *ck, const times_clause *t); /* add the axes that it names */
+void scale_resolve(check *ck, const rule_item *ri, rule_scope *scope,
+                   const block_scope *b, map_rule *r); /* scale.c */
 void casts_resolve(check *ck, const rule_item *ri, map_rule *r);
 void class_compute(map_rule *r); /* class.c */
 void config_check(check *ck);    /* config_lines.c */

@@ -36,6 +36,16 @@ static exactness one_sided_class(const map_one_sided *o, unsigned read)
     return o->side == read ? LOSSY : MADE;
 }
 
+bool rule_reads(const map_rule *r, unsigned side)
+{
+    return r->arrow == RULE_BOTH || (r->arrow == RULE_LEFT_TO_RIGHT) == (side == LEFT);
+}
+
+const map_scale *rule_scale(const map_rule *rule, unsigned side)
+{
+    return rule->scale != NULL && rule->scale->side == side ? rule->scale : NULL;
+}
+
 exactness rule_class(const map_rule *r, unsigned read)
 {
     const bool casts = r->cast[LEFT] != DT_UNKNOWN || r->cast[RIGHT] != DT_UNKNOWN;

@@ -368,6 +368,7 @@ static void declare_dims(check *ck, const item *it, const block_scope *b,
         for (size_t i = 0; i < it->u.rule.right.n; i++) {
             dims_declare(ck, it->u.rule.right.at[i].dims);
         }
+        scale_declare(ck, it->u.rule.times);
         break;
     case ITEM_UPDATE:
         declare_rule_name(ck, it->u.update.name, it->at);

@@ -144,6 +144,7 @@ static bool build_rule(check *ck, const item *it, const block_scope *b,
             name_settle(ck, &scope, &r.tensors[side].at[i].name);
         }
     }
+    scale_resolve(ck, ri, &scope, b, &r);
     parts_check(ck, &scope, all, set->refs.n);
     expr_list guards = {0};
     guards_gather(ck, &scope, b, ri->when, p.when, &guards);

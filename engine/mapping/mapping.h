@@ -153,6 +153,20 @@ typedef struct map_one_sided { /* only, slice, pad */
     const char *because;
 } map_one_sided;
 
+/* `times S name [o / b <- i / b]`: the one tensor of that side, times the scale of the
+ * block that an element stands in.  Ragged blocks stand last. */
+typedef struct map_block {
+    uint32_t axis;    /* of the tensor; NO_AXIS: a literal 1 */
+    uint32_t by_axis; /* its size is that of a block; NO_AXIS: */
+    int64_t by;       /* this is; 1: each element has its scale */
+} map_block;
+typedef struct map_scale {
+    where at;
+    unsigned side;
+    map_name name;
+    VEC(map_block) dims; /* stored order */
+} map_scale;
+
 typedef struct map_rule {
     const char *name;        /* "qkv" */
     const char *alternative; /* "weight", "bias"; NULL without alternatives */
@@ -166,8 +180,9 @@ typedef struct map_rule {
     uint32_t n_parts; /* labelled parts in all dims of the rule */
     bool has_op;      /* value operation: right = left * mul + add, in op_dtype */
     double mul, add;
-    const char *op_dtype; /* "f32" */
-    dtype cast[2];        /* types that the layouts store it in, or DT_UNKNOWN */
+    const char *op_dtype;   /* "f32" */
+    const map_scale *scale; /* or NULL */
+    dtype cast[2];          /* types that the layouts store it in, or DT_UNKNOWN */
     VEC(map_one_sided) one_sided;
     exactness class_of[2]; /* when read from LEFT, from RIGHT; but for casts, which hang
                               on the types that are read: rule_class */
@@ -247,6 +262,10 @@ typedef struct map_update {
     VEC(const map_name *) except; /* their captures are anonymous */
 } map_update;
 
+/* May the rule be read from this side? */
+bool rule_reads(const map_rule *r, unsigned side);
+/* The scale that is read from this side, or NULL. */
+const map_scale *rule_scale(const map_rule *rule, unsigned side);
 /* The class as far as the rule tells: with a cast at best exact if the type that is
  * read is no wider. */
 exactness rule_class(const map_rule *r, unsigned read);
@@ -321,6 +340,13 @@ RT_NODISCARD rt_status mapping_all(context *cx, const mapping *const **out, size
 bool mapping_side(const mapping *m, const char *layout, unsigned *side);
 /* Index of the axis or UINT32_MAX. */
 uint32_t mapping_axis(const mapping *m, const char *name);
+
+/* In a rule with a path capture, {m...}, axes that no line declares have sizes of their
+ * own for each match. */
+bool axis_is_own(const mapping *m, const map_rule *r, uint32_t axis);
+bool rule_has_own_axes(const mapping *m, const map_rule *r);
+/* Is it one of those in some rule, so that the model has no one size of it? */
+bool axis_varies(const mapping *m, uint32_t axis);
 
 /* As checked, for goldens and `check --verbose`: axes, rules with their atoms and
  * class. */

@@ -28,9 +28,9 @@ typedef struct overlap {
 } overlap;
 
 static void add_tensor(check *ck, claim_list *list, const map_rule *r,
-                       const map_tensor *t)
+                       const map_name *name)
 {
-    claim c = {.at = t->name.at, .name = &t->name, .when_read = 3u};
+    claim c = {.at = name->at, .name = name, .when_read = 3u};
     c.what = arena_printf(ck->a, "rule `%s`", r->name);
     c.captures = r->captures.at;
     c.n_captures = r->captures.n;
@@ -46,7 +46,11 @@ static void add_claims(check *ck, unsigned side, claim_list *list)
     const mapping *m = ck->m;
     for (size_t i = 0; i < m->rules.n; i++) {
         for (size_t k = 0; k < m->rules.at[i].tensors[side].n; k++) {
-            add_tensor(ck, list, &m->rules.at[i], &m->rules.at[i].tensors[side].at[k]);
+            add_tensor(ck, list, &m->rules.at[i],
+                       &m->rules.at[i].tensors[side].at[k].name);
+        }
+        if (rule_scale(&m->rules.at[i], side) != NULL) {
+            add_tensor(ck, list, &m->rules.at[i], &m->rules.at[i].scale->name);
         }
     }
     for (size_t i = 0; i < m->drops.n; i++) {

@@ -98,6 +98,23 @@ static void print_one_sided(buf *out, const mapping *m, const map_rule *r)
     }
 }
 
+static void print_scale(buf *out, const mapping *m, const map_scale *s)
+{
+    buf_printf(out, "  times %s %s [", m->layout[s->side],
+               name_show(out->arena, m, &s->name));
+    for (size_t i = 0; i < s->dims.n; i++) {
+        const map_block *b = &s->dims.at[i];
+        buf_printf(out, "%s%s", i > 0 ? " " : "",
+                   b->axis == NO_AXIS ? "1" : m->axes.at[b->axis].name);
+        if (b->by_axis != NO_AXIS) {
+            buf_printf(out, "/%s", m->axes.at[b->by_axis].name);
+        } else if (b->by != 1) {
+            buf_printf(out, "/%lld", (long long)b->by);
+        }
+    }
+    buf_add(out, "]\n");
+}
+
 static void print_rule(buf *out, const mapping *m, const map_rule *r)
 {
     static const char *const arrows[] = {"<->", "->", "<-"};
@@ -119,6 +136,9 @@ static void print_rule(buf *out, const mapping *m, const map_rule *r)
     if (r->has_op) {
         buf_printf(out, "  with %s = %s * %g + %g in %s\n", m->layout[RIGHT],
                    m->layout[LEFT], r->mul, r->add, r->op_dtype);
+    }
+    if (r->scale != NULL) {
+        print_scale(out, m, r->scale);
     }
     for (unsigned s = LEFT; s <= RIGHT; s++) {
         if (r->cast[s] != DT_UNKNOWN) {

@@ -52,7 +52,7 @@ void report_unknown_size(applier *ap, const map_dims *d, where at)
 static bool place(applier *ap, const map_tensor *t, const bool *part_on, placed *out)
 {
     *out = (placed){.t = t};
-    const bool good = tensor_cuts(ap->cx->arena, t, ap->v->size, part_on, out->shape,
+    const bool good = tensor_cuts(ap->scratch, t, ap->v->size, part_on, out->shape,
                                   &out->rank, &out->cuts);
     if (!good) {
         report_unknown_size(ap, t->dims, t->at);
@@ -72,7 +72,7 @@ static bool shape_fits(applier *ap, const instance *x, const placed *src)
             const plan_tensor *t =
                 &ap->in->tensors.at[x->found[s * x->n_combinations + k]];
             bool fits = t->rank == src[s].rank;
-            buf want = {.arena = ap->cx->arena}, have = {.arena = ap->cx->arena};
+            buf want = {.arena = ap->scratch}, have = {.arena = ap->scratch};
             for (unsigned i = 0; i < t->rank; i++) {
                 buf_printf(&have, "%s%llu", i > 0 ? ", " : "",
                            (unsigned long long)t->shape[i]);
@@ -101,7 +101,7 @@ static void apply_instance(applier *ap, const instance *x)
         return;
     }
     const map_rule *rule = x->rule;
-    placed *src = NEW_N(ap->cx->arena, placed, x->n_from + 1);
+    placed *src = NEW_N(ap->scratch, placed, x->n_from + 1);
     const bool numbers_known = !ap->in->names_only;
     for (size_t s = 0; numbers_known && s < x->n_from; s++) {
         if (!place(ap, &x->from[s], part_on, &src[s])) {
@@ -246,7 +246,13 @@ rt_status stage_apply(context *cx, const stage *in, values *v, const stage *kept
     learn_kept_sizes(&ap);
     ap.usual = usual_type(&ap);
     for (size_t i = 0; i < ap.claims.at.n; i++) {
-        apply_instance(&ap, &ap.claims.at.at[i]);
+        const instance *x = &ap.claims.at.at[i];
+        ap.scratch = arena_new();
+        if (own_sizes(&ap, x)) {
+            apply_instance(&ap, x);
+        }
+        arena_free(ap.scratch);
+        ap.v = v;
     }
     apply_rest(&ap);
     apply_kept(&ap);

@@ -14,6 +14,7 @@ typedef struct made_tensor {
 
 typedef struct applier {
     context *cx;
+    arena *scratch; /* what one instance needs while it is applied */
     const mapping *m;
     unsigned from, to;
     const stage *in, *kept;
@@ -37,6 +38,20 @@ typedef struct placed {
 /* Make the target tensor of template `at` for the captures in x->numbers (fill.c). */
 void fill_target(applier *ap, const instance *x, const placed *src, const placed *at,
                  const odometer *src_own, const odometer *dst_own);
+/* Put the sizes of an instance's own axes into ap->v, a view of it in the scratch
+ * arena; false: reported. */
+bool own_sizes(applier *ap, const instance *x);
+
+/* A box between a source and a target cut, and the axis that each of its dims runs
+ * over. */
+typedef struct axis_box {
+    piece p;
+    uint32_t axis[PIECE_MAX_DIMS];
+} axis_box;
+/* The boxes of `whole` in which all elements have one stride of scale, each with its
+ * step (scales.c); false: reported.  `at` numbers the captures that stand still. */
+bool scale_boxes(applier *ap, const instance *x, size_t combination,
+                 const axis_box *whole, const int64_t *at, piece_list *out);
 /* Parts and replicas of the read side that have no partner: drops, kept, conditions. */
 void account_one_sided(applier *ap, const instance *x, const placed *src);
 
@@ -51,8 +66,8 @@ void learn_kept_sizes(applier *ap);
 dtype usual_type(const applier *ap);
 /* The narrowest type that holds the numbers of both. */
 dtype wider_type(dtype x, dtype y);
-/* The type of a target of this rule, whose t->dt is the one that is read. */
-void settle_type(applier *ap, const map_rule *rule, plan_tensor *t);
+/* The type of a target, whose t->dt is the one that is read. */
+void settle_type(applier *ap, const instance *x, plan_tensor *t);
 /* Say which axis of these dims has no size; the job cannot go on. */
 void report_unknown_size(applier *ap, const map_dims *d, where at);
 

@@ -74,16 +74,27 @@ static int guards_hold(claimer *c, const expr *const *guards, size_t n,
 
 /* ---- instances ----------------------------------------------------------------- */
 
+size_t instance_n_read(const instance *x)
+{
+    return x->n_from + (x->scale != NULL ? 1 : 0);
+}
+
+const map_name *instance_name(const instance *x, size_t t)
+{
+    return t < x->n_from ? &x->from[t].name : &x->scale->name;
+}
+
 /* Look up the tensors of one instance; returns how many of them are there. */
 static size_t look_up(claimer *c, instance *x, const odometer *own)
 {
     size_t there = 0;
     x->n_combinations = odometer_count(own);
-    x->found = NEW_N(c->cx->arena, size_t, x->n_from * x->n_combinations + 1);
-    for (size_t t = 0; t < x->n_from; t++) {
+    const size_t n_read = instance_n_read(x);
+    x->found = NEW_N(c->cx->arena, size_t, n_read * x->n_combinations + 1);
+    for (size_t t = 0; t < n_read; t++) {
         for (size_t k = 0; k < x->n_combinations; k++) {
             odometer_set(own, k, x->numbers);
-            const char *name = name_fill(c->cx->arena, c->m, &x->from[t].name,
+            const char *name = name_fill(c->cx->arena, c->m, instance_name(x, t),
                                          c->v->choice, x->numbers, x->words);
             uint64_t at;
             const bool found = strmap_get(c->in->by_name, name, &at);
@@ -137,9 +148,10 @@ static bool claim_tied(claimer *c, instance *x, const map_tie *tie, const char *
     }
     x->from = to->tensors[c->from].at;
     x->n_from = to->tensors[c->from].n;
+    x->scale = rule_scale(to, c->from);
     x->tied = true;
     const odometer none = {0};
-    if (look_up(c, x, &none) != x->n_from) {
+    if (look_up(c, x, &none) != instance_n_read(x)) {
         return false;
     }
     const map_tensor *own = &x->rule->tensors[c->from].at[0];
@@ -154,7 +166,7 @@ static bool claim_tied(claimer *c, instance *x, const map_tie *tie, const char *
 
 static void take(claimer *c, const instance *x)
 {
-    for (size_t i = 0; i < x->n_from * x->n_combinations; i++) {
+    for (size_t i = 0; i < instance_n_read(x) * x->n_combinations; i++) {
         if (x->found[i] != NOT_THERE && !x->tied) {
             c->acc->n_claimed += !c->out->taken[x->found[i]];
             c->out->taken[x->found[i]] = true;
@@ -166,13 +178,13 @@ static void take(claimer *c, const instance *x)
 static void add_missing(claimer *c, const instance *x, const odometer *own,
                         const char *hint)
 {
-    for (size_t t = 0; t < x->n_from; t++) {
+    for (size_t t = 0; t < instance_n_read(x); t++) {
         for (size_t k = 0; k < x->n_combinations; k++) {
             if (x->found[t * x->n_combinations + k] != NOT_THERE) {
                 continue;
             }
             odometer_set(own, k, x->numbers);
-            const char *name = name_fill(c->cx->arena, c->m, &x->from[t].name,
+            const char *name = name_fill(c->cx->arena, c->m, instance_name(x, t),
                                          c->v->choice, x->numbers, x->words);
             vec_push(c->cx->arena, &c->acc->missing,
                      ((account_missing){name, x->rule, hint}));
@@ -183,7 +195,7 @@ static void add_missing(claimer *c, const instance *x, const odometer *own,
 /* Tensors of an incomplete instance are known all the same: not unmapped. */
 static void take_found(claimer *c, const instance *x)
 {
-    for (size_t i = 0; i < x->n_from * x->n_combinations; i++) {
+    for (size_t i = 0; i < instance_n_read(x) * x->n_combinations; i++) {
         if (x->found[i] != NOT_THERE) {
             c->out->taken[x->found[i]] = true;
         }
@@ -199,7 +211,7 @@ static void claim_instance(claimer *c, instance x, const odometer *own,
                            rule_tally *tally)
 {
     const size_t there = look_up(c, &x, own);
-    const size_t want = x.n_from * x.n_combinations;
+    const size_t want = instance_n_read(&x) * x.n_combinations;
     if (there == want) {
         tally->complete++;
         take(c, &x);
@@ -243,6 +255,7 @@ static instance instance_new(claimer *c, const map_rule *rule)
     return (instance){.rule = rule,
                       .from = rule->tensors[c->from].at,
                       .n_from = rule->tensors[c->from].n,
+                      .scale = rule_scale(rule, c->from),
                       .numbers = NEW_N(c->cx->arena, int64_t, n),
                       .words = NEW_N(c->cx->arena, const char *, n)};
 }
@@ -265,18 +278,22 @@ static const char *instance_key(claimer *c, const instance *x, const odometer *o
     return buf_str(&key);
 }
 
-/* Instances of a rule with captures that no size bounds: those that the names show. */
+/* Instances of a rule with captures that no size bounds: those that the names show.  Of
+ * a tensor with scales the scales show them: it is the one thing that only such a
+ * tensor has. */
 static rt_status claim_by_names(claimer *c, const map_rule *rule, const odometer *own,
                                 rule_tally *tally)
 {
     strmap *seen = strmap_new(c->cx->arena);
     for (size_t i = 0; i < c->in->tensors.n; i++) {
-        for (size_t t = 0; t < rule->tensors[c->from].n; t++) {
+        const bool scaled = rule_scale(rule, c->from) != NULL;
+        const size_t n = rule->tensors[c->from].n;
+        for (size_t t = scaled ? n : 0; t < (scaled ? n + 1 : n); t++) {
             instance x = instance_new(c, rule);
             if (c->out->taken[i] ||
-                !name_match(c->cx->arena, c->m, &rule->tensors[c->from].at[t].name,
-                            c->v->choice, rule->captures.at, c->in->tensors.at[i].name,
-                            x.numbers, x.words)) {
+                !name_match(c->cx->arena, c->m, instance_name(&x, t), c->v->choice,
+                            rule->captures.at, c->in->tensors.at[i].name, x.numbers,
+                            x.words)) {
                 continue;
             }
             if (!strmap_add(seen, instance_key(c, &x, own), 1)) {
@@ -444,7 +461,7 @@ static rt_status learn_shapes(claimer *c)
             for (size_t k = 0; k < x->n_combinations; k++) {
                 const plan_tensor *pt =
                     &c->in->tensors.at[x->found[t * x->n_combinations + k]];
-                if (pt->dt != DT_UNKNOWN) {
+                if (pt->dt != DT_UNKNOWN && !rule_has_own_axes(c->m, x->rule)) {
                     values_learn(c->cx, c->v, &x->from[t], pt->name, pt->shape,
                                  pt->rank, part_on);
                 }
@@ -503,6 +520,26 @@ rt_status instance_parts(context *cx, const values *v, const instance *x,
     return RT_OK;
 }
 
+/* A name of a rule that only makes it: `rest` doesn't take that. */
+static bool is_one_way(claimer *c, const char *name)
+{
+    for (size_t r = 0; r < c->m->rules.n; r++) {
+        const map_rule *rule = &c->m->rules.at[r];
+        if (rule_reads(rule, c->from)) {
+            continue;
+        }
+        int64_t *numbers = NEW_N(c->cx->arena, int64_t, rule->captures.n + 1);
+        const char **words = NEW_N(c->cx->arena, const char *, rule->captures.n + 1);
+        for (size_t t = 0; t < rule->tensors[c->from].n; t++) {
+            if (name_match(c->cx->arena, c->m, &rule->tensors[c->from].at[t].name,
+                           c->v->choice, rule->captures.at, name, numbers, words)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 rt_status claim_all(context *cx, const stage *in, values *v, claims *out, account *acc)
 {
     claimer c = {
@@ -512,16 +549,16 @@ rt_status claim_all(context *cx, const stage *in, values *v, claims *out, accoun
     TRY(captures_check(cx, c.m, v, in->tensors.n));
     for (size_t r = 0; r < c.m->rules.n; r++) {
         const map_rule *rule = &c.m->rules.at[r];
-        const bool readable = rule->arrow == RULE_BOTH ||
-                              (rule->arrow == RULE_LEFT_TO_RIGHT) == (c.from == LEFT);
-        if (readable) {
+        if (rule_reads(rule, c.from)) {
             TRY(claim_rule(&c, rule));
         }
     }
     TRY(claim_drops(&c));
+    claim_unscaled(cx, in, v, out->taken, acc);
     claim_constants(cx, in, v, out->taken, acc);
-    for (size_t i = 0; i < in->tensors.n && !c.m->rest; i++) {
-        if (!out->taken[i]) {
+    for (size_t i = 0; i < in->tensors.n; i++) {
+        if (!out->taken[i] && (!c.m->rest || is_one_way(&c, in->tensors.at[i].name))) {
+            out->taken[i] = true;
             vec_push(cx->arena, &acc->unmapped, in->tensors.at[i].name);
         }
     }

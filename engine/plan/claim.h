@@ -17,9 +17,11 @@ typedef struct instance {
     const map_tensor
         *from; /* read: the rule's own, or those of the rule it is tied to */
     size_t n_from;
-    int64_t *numbers; /* by capture */
+    const map_scale *scale; /* read along with the one tensor, or NULL */
+    int64_t *numbers;       /* by capture */
     const char **words;
-    size_t *found;         /* [template][combination]: index of the stage tensor */
+    size_t *found;         /* [template][combination]: index of the stage tensor; the
+                              scale's behind those of `from` */
     size_t n_combinations; /* of the captures that only the read side has */
     bool tied;             /* made from the tensor it is tied to */
 } instance;
@@ -29,6 +31,10 @@ typedef struct claims {
     bool *taken; /* by stage tensor */
 } claims;
 
+/* Templates that are read: those of `from`, and the scale. */
+size_t instance_n_read(const instance *x);
+const map_name *instance_name(const instance *x, size_t t);
+
 /* Which guarded parts of the rule's sums are there: by part id, or NULL: all. */
 RT_NODISCARD rt_status instance_parts(context *cx, const values *v, const instance *x,
                                       bool **part_on);
@@ -36,6 +42,11 @@ RT_NODISCARD rt_status instance_parts(context *cx, const values *v, const instan
 /* Constant tensors of the side that is read (constants.c): taken, and to be checked. */
 void claim_constants(context *cx, const stage *in, const values *v, bool *taken,
                      account *acc);
+
+/* Tensors of 8-bit floats that no rule took, though their names have scales in this
+ * layout (scales.c): taken, and their scales are missing. */
+void claim_unscaled(context *cx, const stage *in, const values *v, bool *taken,
+                    account *acc);
 
 /* Find all instances; fills the account's missing, drops and unmapped names (`rest`
  * takes what is left, then unmapped stays empty).  Header shapes are told to `v`. */

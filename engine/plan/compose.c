@@ -10,7 +10,7 @@
 
 #include "plan/piece_steps.h"
 
-enum { MAX_TERMS = 6 }; /* of one piece, norms included */
+enum { MAX_TERMS = 6 }; /* of one piece, norms and scales included */
 
 /* A box of the middle space while it is being cut: digits by mid stride, each carrying
  * the strides of what it drags along (`far`: the other side; terms of the inner piece).
@@ -46,7 +46,7 @@ static box box_of(const piece *p, bool by_target)
                          .far = by_target ? p->src_stride[i] : p->dst_stride[i]};
     }
     for (unsigned s = 0, k = 0; s < p->n_steps; s++) {
-        if (p->steps[s].kind == STEP_AFFINE) {
+        if (!step_has_operand(&p->steps[s])) {
             continue;
         }
         const term *t = &p->steps[s].t;
@@ -226,7 +226,7 @@ static void copy_steps(step *to, const piece *p, const box *at, const box *digit
 {
     for (unsigned s = 0, k = 0; s < p->n_steps; s++) {
         to[s] = p->steps[s];
-        if (to[s].kind == STEP_AFFINE) {
+        if (!step_has_operand(&to[s])) {
             continue;
         }
         term *t = &to[s].t;
@@ -351,7 +351,7 @@ static unsigned count_terms(const piece *p)
 {
     unsigned n = 0;
     for (unsigned s = 0; s < p->n_steps; s++) {
-        n += p->steps[s].kind != STEP_AFFINE;
+        n += step_has_operand(&p->steps[s]);
     }
     return n;
 }

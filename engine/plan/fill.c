@@ -111,8 +111,10 @@ static int64_t fixed_offset(const odometer *own, const map_rule *rule,
 }
 
 /* The box of all axes that both cuts have in their dims. */
-static bool box_piece(const applier *ap, const cut *src, const cut *dst, piece *out)
+static bool box_of_axes(const applier *ap, const cut *src, const cut *dst,
+                        axis_box *box)
 {
+    piece *out = &box->p;
     *out = (piece){.src_offset = src->offset, .dst_offset = dst->offset, .src = 0};
     for (unsigned i = 0; i < dst->n_axes; i++) {
         bool found;
@@ -123,6 +125,7 @@ static bool box_piece(const applier *ap, const cut *src, const cut *dst, piece *
         if (out->n == PIECE_MAX_DIMS) {
             return false;
         }
+        box->axis[out->n] = dst->axis[i];
         out->size[out->n] = ap->v->size[dst->axis[i]];
         out->dst_stride[out->n] = dst->stride[i];
         out->src_stride[out->n++] = stride;
@@ -133,11 +136,11 @@ static bool box_piece(const applier *ap, const cut *src, const cut *dst, piece *
 /* A cut of one tensor as a box over itself: for fills, kept parts and conditions. */
 static piece self_piece(const applier *ap, const cut *c, uint32_t src, double fill)
 {
-    piece p;
-    box_piece(ap, c, c, &p);
-    p.src = src;
-    p.fill = fill;
-    return p;
+    axis_box box;
+    box_of_axes(ap, c, c, &box);
+    box.p.src = src;
+    box.p.fill = fill;
+    return box.p;
 }
 
 static const step *rule_steps(applier *ap, const map_rule *rule, unsigned *n)
@@ -180,6 +183,30 @@ typedef struct target {
     size_t order;
 } target;
 
+/* The box as it is, or block by block times their scales. */
+static void add_box(applier *ap, target *g, size_t combination, axis_box *box,
+                    const plan_tensor *mid)
+{
+    if (g->x->scale == NULL || ap->in->names_only) {
+        add_pieces(ap, &g->t, &box->p, mid);
+        return;
+    }
+    int64_t *at = NEW_N(ap->scratch, int64_t, ap->m->axes.n + 1);
+    for (size_t i = 0; i < g->dst_own->n; i++) {
+        const capture_range *r = &g->dst_own->dial[i];
+        const uint32_t axis = g->x->rule->captures.at[r->capture].axis;
+        if (axis != NO_AXIS) {
+            at[axis] = g->x->numbers[r->capture] - r->lo;
+        }
+    }
+    piece_list boxes = {0};
+    if (scale_boxes(ap, g->x, combination, box, at, &boxes)) {
+        for (size_t i = 0; i < boxes.n; i++) {
+            add_pieces(ap, &g->t, &boxes.at[i], mid);
+        }
+    }
+}
+
 /* Fill `dst` from the source template and cut that hold its atom; false: none does. */
 static bool fill_atom(applier *ap, target *g, const placed *at, const cut *dst)
 {
@@ -195,18 +222,19 @@ static bool fill_atom(applier *ap, target *g, const placed *at, const cut *dst)
             const int64_t fixed = fixed_offset(g->dst_own, rule, g->x->numbers, src);
             const bool replicas = g->src[s].t->same_in != UINT32_MAX;
             for (size_t k = 0; k < g->x->n_combinations; k++) {
-                int64_t *numbers = NEW_N(ap->cx->arena, int64_t, rule->captures.n + 1);
+                int64_t *numbers = NEW_N(ap->scratch, int64_t, rule->captures.n + 1);
                 odometer_set(g->src_own, k, numbers);
                 const size_t from = g->x->found[s * g->x->n_combinations + k];
                 const plan_tensor *mid = &ap->in->tensors.at[from];
-                piece outer;
-                if (!box_piece(ap, src, dst, &outer)) {
+                axis_box box;
+                if (!box_of_axes(ap, src, dst, &box)) {
                     return false;
                 }
-                outer.src_offset += fixed;
-                outer.dst_offset += fixed_offset(g->src_own, rule, numbers, dst);
-                outer.steps = rule_steps(ap, rule, &outer.n_steps);
-                add_pieces(ap, &g->t, &outer, mid);
+                piece *outer = &box.p;
+                outer->src_offset += fixed;
+                outer->dst_offset += fixed_offset(g->src_own, rule, numbers, dst);
+                outer->steps = rule_steps(ap, rule, &outer->n_steps);
+                add_box(ap, g, k, &box, mid);
                 g->t.dt = wider_type(g->t.dt, mid->dt);
                 g->t.class_of =
                     mid->class_of > g->t.class_of ? mid->class_of : g->t.class_of;
@@ -286,7 +314,7 @@ void fill_target(applier *ap, const instance *x, const placed *src, const placed
         g.order = x->found[0];
         g.t.dt = ap->in->tensors.at[x->found[0]].dt;
     }
-    settle_type(ap, rule, &g.t);
+    settle_type(ap, x, &g.t);
     vec_push(ap->cx->arena, &ap->made, ((made_tensor){g.t, g.order}));
 }
 

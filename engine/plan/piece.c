@@ -56,8 +56,8 @@ static bool can_fuse(const piece *p, const step *steps, unsigned o, unsigned i)
     }
     for (unsigned s = 0; s < p->n_steps; s++) {
         const term *t = &steps[s].t;
-        if (steps[s].kind != STEP_AFFINE && (t->b_stride[o] != n * t->b_stride[i] ||
-                                             t->a_stride[o] != n * t->a_stride[i])) {
+        if (step_has_operand(&steps[s]) && (t->b_stride[o] != n * t->b_stride[i] ||
+                                            t->a_stride[o] != n * t->a_stride[i])) {
             return false;
         }
     }
@@ -94,7 +94,7 @@ void piece_canonical_with(piece *p, step *steps)
 bool piece_has_terms(const piece *p)
 {
     for (unsigned s = 0; s < p->n_steps; s++) {
-        if (p->steps[s].kind != STEP_AFFINE) {
+        if (step_has_operand(&p->steps[s])) {
             return true;
         }
     }

@@ -4,7 +4,8 @@
  * it is target element  dst_offset + sum i_k * dst_stride[k]  and comes from source
  * element src_offset + sum i_k * src_stride[k]  (all in elements; the source offset
  * counts from the source tensor's first element).  Steps then change the value, in
- * order: an affine operation, or a low-rank term
+ * order: an affine operation, a scale (an element of a tensor that the value is
+ * multiplied by), or a low-rank term
  *
  *     value += scale * sum over k < rank of  B[b(i) + k * b_k] * A[a(i) + k * a_k]
  *
@@ -12,7 +13,8 @@
  * is one chain of fused multiply-adds over k = 0, 1, ... starting from +0, the chain is
  * multiplied by scale (rounded to f32), then added to the value; the value is rounded
  * once, to nearest even, to the target's dtype at the end.  (f64 targets: value and the
- * last addition in f64.)  A piece without steps and without cast moves bytes.
+ * last addition in f64; and where there is a scale, so that its product is exact.)  A
+ * piece without steps and without cast moves bytes.
  *
  * Canonical form: no dim of size 1, dims sorted by dst_stride descending, adjacent dims
  * fused where all strides allow.  Layouts that the rules can say are mixed radices, so
@@ -40,13 +42,24 @@ typedef struct term {
     int64_t b_stride[PIECE_MAX_DIMS], a_stride[PIECE_MAX_DIMS];
 } term;
 
-typedef enum step_kind { STEP_AFFINE, STEP_TERM, STEP_NORM } step_kind;
+typedef enum step_kind { STEP_AFFINE, STEP_SCALE, STEP_TERM, STEP_NORM } step_kind;
 typedef struct step {
     step_kind kind;
     double mul,
         add; /* STEP_AFFINE: value * mul + add, in f32 (mul, then add; two roundings) */
-    term t;  /* STEP_TERM, STEP_NORM */
+    term t;  /* STEP_TERM, STEP_NORM; STEP_SCALE: value * B[b(i)] */
 } step;
+
+static inline bool step_has_operand(const step *s)
+{
+    return s->kind != STEP_AFFINE;
+}
+
+/* Does it change a base?  Other steps say what the base's values are. */
+static inline bool step_is_update(const step *s)
+{
+    return s->kind == STEP_TERM || s->kind == STEP_NORM;
+}
 
 typedef struct piece {
     unsigned n; /* dims */

@@ -29,8 +29,7 @@ static bool has_step_of_other(const merger *g, const inventory *own, const piece
         const step *s = &p->steps[i];
         const bool is_norm = s->kind == STEP_NORM;
         const uint32_t src = is_norm ? g->plan->norms.at[s->t.b]->magnitude : s->t.b;
-        if (s->kind != STEP_AFFINE && (is_norm || !norms_only) &&
-            is_of_other(g, own, src)) {
+        if (step_is_update(s) && (is_norm || !norms_only) && is_of_other(g, own, src)) {
             return true;
         }
     }

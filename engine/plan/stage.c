@@ -52,7 +52,9 @@ stage *stage_of_inventory(context *cx, plan *p, const inventory *inv)
         if (!t->has_shape) {
             s->names_only = true;
         } else if (t->n_elems > 0) {
-            vec_push(cx->arena, &out.pieces, piece_of_source(t, src));
+            out.pieces.at = NEW(cx->arena, piece); /* the only one: room for no more */
+            out.pieces.at[0] = piece_of_source(t, src);
+            out.pieces.n = out.pieces.cap = 1;
         }
         strmap_add(s->by_name, t->name, s->tensors.n);
         vec_push(cx->arena, &s->tensors, out);

@@ -43,8 +43,9 @@ typedef struct account_tie { /* a rule whose tensor may be left out */
 
 typedef enum condition_kind {
     CONDITION_FILL,
-    CONDITION_SAME, /* replicas */
-    CONDITION_COPY  /* a dropped tensor is the same as one that stays */
+    CONDITION_SAME,  /* replicas */
+    CONDITION_COPY,  /* a dropped tensor is the same as one that stays */
+    CONDITION_FINITE /* scales: all sources of `pieces`, the first is `name` */
 } condition_kind;
 typedef struct condition { /* what must hold of the data for an exact-if rule */
     condition_kind kind;

@@ -1,11 +1,13 @@
 /* plan/types.c -- element types of what a mapping makes: as read, unless a `cast` says
  * what its layout stores.  The other way such a tensor gets the type that the others
- * have, so that what was widened comes back as it was. */
+ * have, so that what was widened comes back as it was; and so does a tensor whose
+ * scales were multiplied in. */
 #include "plan/apply.h"
 
-static bool is_cast(const instance *x, unsigned side)
+/* Has it a type of its own on this side, so that it says nothing of the others'? */
+static bool has_own_type(const instance *x, unsigned side)
 {
-    return x->rule->cast[side] != DT_UNKNOWN;
+    return x->rule->cast[side] != DT_UNKNOWN || rule_scale(x->rule, side) != NULL;
 }
 
 dtype usual_type(const applier *ap)
@@ -14,8 +16,8 @@ dtype usual_type(const applier *ap)
     bool *own = NEW_N(ap->cx->arena, bool, ap->in->tensors.n + 1);
     for (size_t i = 0; i < ap->claims.at.n; i++) {
         const instance *x = &ap->claims.at.at[i];
-        for (size_t k = 0; is_cast(x, ap->from) && k < x->n_from * x->n_combinations;
-             k++) {
+        const size_t n = instance_n_read(x) * x->n_combinations;
+        for (size_t k = 0; has_own_type(x, ap->from) && k < n; k++) {
             own[x->found[k]] = true;
         }
     }
@@ -45,20 +47,24 @@ dtype wider_type(dtype x, dtype y)
     return DT_F32; /* f16 and bf16 */
 }
 
-void settle_type(applier *ap, const map_rule *rule, plan_tensor *t)
+void settle_type(applier *ap, const instance *x, plan_tensor *t)
 {
+    const map_rule *rule = x->rule;
     const dtype own = rule->cast[ap->to];
-    const dtype usual = rule->cast[ap->from] != DT_UNKNOWN ? ap->usual : DT_UNKNOWN;
-    const dtype to = own != DT_UNKNOWN ? own : usual;
+    const bool scaled = x->scale != NULL;
+    dtype to = own;
+    if (own == DT_UNKNOWN && (scaled || rule->cast[ap->from] != DT_UNKNOWN)) {
+        to = ap->usual != DT_UNKNOWN || !scaled ? ap->usual : DT_BF16;
+    }
     if (to == DT_UNKNOWN || t->dt == DT_UNKNOWN) {
         return;
     }
-    if (!dtype_is_float(t->dt)) {
+    if (!dtype_is_float(t->dt) && !(scaled && dtype_is_f8(t->dt))) {
         diag *dg = diag_report(ap->cx->diags, SEV_ERROR, "cast-type", rule->at,
-                               "%s would be cast to %s, and what it is made of is %s",
+                               "%s would become %s, and what it is made of is %s",
                                t->name, dtype_st_name(to), dtype_st_name(t->dt));
-        diag_help(dg, "`cast` is for f16, bf16, f32 and f64; other types stay as they "
-                      "are");
+        diag_help(dg, "`cast` is for f16, bf16, f32 and f64, `times` for e4m3 and e5m2 "
+                      "too; other types stay as they are");
         ap->worst = RT_MISMATCH;
         return;
     }

@@ -13,8 +13,11 @@
 bool has_terms(const plan_tensor *t)
 {
     for (size_t i = 0; i < t->pieces.n; i++) {
-        if (t->pieces.at[i].n_steps > 0) {
-            return true;
+        const piece *p = &t->pieces.at[i];
+        for (unsigned k = 0; k < p->n_steps; k++) {
+            if (p->steps[k].kind != STEP_SCALE) {
+                return true;
+            }
         }
     }
     return false;

@@ -155,6 +155,9 @@ static const char *slot_blocks(unmerger *um, const found *f, slot *s, const cut 
         const piece *p = &pieces.at[i];
         for (unsigned k = 0; k < p->n_steps; k++) {
             const step *st = &p->steps[k];
+            if (st->kind == STEP_SCALE && k == 0) {
+                continue; /* the base's own values are of no matter here */
+            }
             if (st->kind == STEP_NORM) {
                 return "it is DoRA, whose norms hang on the base";
             }

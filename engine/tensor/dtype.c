@@ -46,6 +46,11 @@ bool dtype_is_float(dtype dt)
     return facts_of(dt)->is_float;
 }
 
+bool dtype_is_f8(dtype dt)
+{
+    return dt == DT_F8_E4M3 || dt == DT_F8_E5M2 || dt == DT_F8_E8M0;
+}
+
 bool dtype_holds(dtype to, dtype from)
 {
     return to == from || dtype_bits(to) > dtype_bits(from);

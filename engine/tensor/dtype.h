@@ -46,6 +46,9 @@ typedef enum dtype {
 unsigned dtype_bits(dtype dt);
 bool dtype_is_float(
     dtype dt); /* a type that this engine computes in: f16 bf16 f32 f64 */
+/* Numbers of 8 bits that are read, never written: e4m3, e5m2, and the powers of two
+ * e8m0. */
+bool dtype_is_f8(dtype dt);
 /* Is every number of the float type `from` one of the float type `to`? */
 bool dtype_holds(dtype to, dtype from);
 const char *dtype_st_name(dtype dt);       /* "BF16" */

@@ -1,5 +1,7 @@
 """What is no bijection and says so: parts, ties, constants, replicas, arithmetic, one-way rules."""
 
+import math
+
 from case_layout import HEAD, L, TWO, TWO_B, each
 from harness import Case
 from tensors import Tensor, build, count, rows, transposed
@@ -14,6 +16,11 @@ tok = "axis v = a.v = b.v\naxis x = a.x\n"
 more = "axis v = a.v = b.v\naxis p = a.p\n"
 CAST = HEAD + "w: x.w [v c] <-> y.w [v c]\nn: x.n [d] <-> y.n [d] "
 half = count((2, 3), dtype="BF16")
+SCALED = HEAD + "axis k = a.k\ne?: x.e [d c] <-> y.e [d c]\nw: x.w [o <- i] -> y.w [o <- i] times a "
+WHY = 'because "multiplied in"'
+ANY = HEAD + 'detect a has {m...}.s\nw: {m...}.w [o <- i] -> {m...}.w [o <- i] times a {m...}.s [o / 2 <- i / 2] because "multiplied in"\nrest'
+eight = build((3, 3), lambda i, j: (i + 1) * 2.0 ** (j - 1), "F8_E4M3")
+ANY_A = {"one.w": count((2, 3), dtype="F8_E4M3"), "two.x.w": count((4, 1), dtype="F8_E4M3")}
 ADD = HEAD + "w: x.w [c] <-> y.w [c] with b = a + 1 in f32\n"
 
 CASES = [
@@ -123,6 +130,44 @@ CASES = [
          {"z.w": half, "y.n": count((3,))}, back=None, chain=("next.rules", "c"), options=("--dtype", "bf16"),
          more={"next.rules": "family u : b <-> c\nw: y.w [v c] <-> z.w [v c]\nrest"}),
     Case("cast: of whole numbers there is none", CAST + "cast b f32", {"x.w": half, "x.n": count((3,), dtype="I64")}, {}, fails="cast-type"),
+    # ---- scales
+    Case("times: blocks, the last ones ragged; the type of the others", SCALED + "x.s [o / k <- i / 2] " + WHY,
+         {"x.e": half, "x.w": eight, "x.s": Tensor((2, 2), [1, 2, 0.5, 4])},
+         {"y.e": half, "y.w": build((3, 3), lambda i, j: eight[i, j] * (1, 2, 0.5, 4)[i // 2 * 2 + j // 2], "BF16")}, {"k": 2}, back=None, options=("--dequantize",)),
+    Case("times: the product is exact and rounded once", SCALED + "x.s [1] " + WHY,
+         {"x.w": Tensor((1, 2), [1.875, 1], "F8_E4M3"), "x.s": Tensor((1,), [1 + 2.0**-8 + 2.0**-23])},
+         {"y.w": Tensor((1, 2), [1.8828125, 1.0078125], "BF16")}, back=None, options=("--dequantize",)),
+    Case("times: of nothing else the type is bfloat16, or what is asked for", SCALED + "x.s [o 1] " + WHY,
+         {"x.w": eight, "x.s": Tensor((3, 1), [1, 0.5, 2], "F16")},
+         {"y.w": build((3, 3), lambda i, j: eight[i, j] * (1, 0.5, 2)[i], "F32")}, back=None, options=("--dequantize", "--dtype", "f32")),
+    Case("times: one scale of no dims, as a power of two", SCALED + "x.s [1] " + WHY,
+         {"x.w": eight, "x.s": Tensor((), [0.25], "F8_E8M0")}, {"y.w": build((3, 3), lambda i, j: eight[i, j] / 4, "BF16")}, back=None, options=("--dequantize",)),
+    Case("times: then arithmetic, then a type", SCALED + "x.s [i] with b = a + 1 cast b f32 " + WHY,
+         {"x.w": eight, "x.s": Tensor((3,), [1, 2, 3])}, {"y.w": build((3, 3), lambda i, j: eight[i, j] * (j + 1) + 1)}, back=None, options=("--dequantize",)),
+    Case("times: listed experts are stacked, each with its scale", HEAD + "axis e = a.e = b.e\nw: x.{e}.w [o <- i] -> y.w [e, i -> o] times a x.{e}.s [o / 2] " + WHY,
+         {**each("x.{}.w", lambda n: eight), **each("x.{}.s", lambda n: Tensor((2,), [n + 1, n + 3]))},
+         {"y.w": build((2, 3, 3), lambda e, i, o: eight[o, i] * (e + 1 + o // 2 * 2), "BF16")}, {"e": 2}, back=None, options=("--dequantize",)),
+    Case("times: stacked experts are listed", HEAD + "axis e = a.e = b.e\nw: x.w [e, o <- i] -> y.{e}.w [o <- i] times a x.s [e, o / 2] " + WHY,
+         {"x.w": build((2, 3, 3), lambda e, o, i: eight[o, i], "F8_E4M3"), "x.s": Tensor((2, 2), [1, 2, 3, 4])},
+         each("y.{}.w", lambda n: build((3, 3), lambda o, i: eight[o, i] * (1 + 2 * n + o // 2), "BF16")), {"e": 2}, back=None, options=("--dequantize",)),
+    Case("times: a chain cuts the blocks", SCALED + "x.s [o / 2] " + WHY,
+         {"x.w": eight, "x.s": Tensor((2,), [1, 4])},
+         {"z.q": build((3, 1), lambda i, o: eight[o, i], "BF16"), "z.k": build((2, 3), lambda o, i: eight[o + 1, i] * (1, 4)[(o + 1) // 2], "BF16")},
+         back=None, chain=("next.rules", "c"), options=("--dequantize",),
+         more={"next.rules": "family u : b <-> c\naxis p = 1\nw: y.w [(q: p | k: r) <- i] <-> z.q q: [i -> p]\n    z.k k: [r <- i]"}),
+    Case("times: {m...} are tensors of any size", ANY, {**ANY_A, "h": half, "one.s": Tensor((1, 2), [2, 4]), "two.x.s": Tensor((2, 1), [1, 3])},
+         {"one.w": build((2, 3), lambda i, j: count((2, 3))[i, j] * (2 + j // 2 * 2), "BF16"), "h": half,
+          "two.x.w": build((4, 1), lambda i, j: i * (1 + i // 2 * 2), "BF16")}, back=None, options=("--dequantize",)),
+    Case("times: no scale for a tensor of 8 bits", ANY, {**ANY_A, "h": half, "one.s": Tensor((1, 2), [2, 4])}, {}, options=("--dequantize",), fails="missing"),
+    Case("times: no tensor for a scale", ANY, {"h": half, "one.s": Tensor((1, 2), [2, 4])}, {}, options=("--dequantize",), fails="missing"),
+    Case("times: a scale of another shape", ANY, {**ANY_A, "one.s": Tensor((2, 3), range(6)), "two.x.s": Tensor((2, 1), [1, 3])}, {},
+         options=("--dequantize",), fails="scale-shape"),
+    Case("times: a scale that is not finite", ANY, {**ANY_A, "one.s": Tensor((1, 2), [2, math.inf]), "two.x.s": Tensor((2, 1), [1, 3])}, {},
+         options=("--dequantize",), fails="not-finite"),
+    Case("times: scales of whole numbers", ANY, {**ANY_A, "one.s": Tensor((1, 2), [2, 4], "I64"), "two.x.s": Tensor((2, 1), [1, 3])}, {},
+         options=("--dequantize",), fails="scale-type"),
+    Case("times: only on request", ANY, {**ANY_A, "one.s": Tensor((1, 2), [2, 4]), "two.x.s": Tensor((2, 1), [1, 3])}, {}, fails="quantised"),
+    Case("times: no way back, whatever rest would take", ANY, {}, {"one.w": half, "h": half}, start="b", fails="unmapped"),
     # ---- one way
     Case("a rule without a way back", HEAD + 'w: x.w [c] <-> y.w [c]\no: x.a [c] -> y.b [c] because "slopes are computed"',
          {"x.w": count((3,)), "x.a": count((3,), 4)}, {"y.w": count((3,)), "y.b": count((3,), 4)}, fails_back="unmapped"),

@@ -7,7 +7,16 @@ import struct
 from pathlib import Path
 
 FORMATS = {"F32": "f", "F64": "d", "F16": "e", "I64": "q", "U8": "B"}
-SIZES = {"F32": 4, "F64": 8, "F16": 2, "BF16": 2, "I64": 8, "U8": 1}
+SIZES = {"F32": 4, "F64": 8, "F16": 2, "BF16": 2, "I64": 8, "U8": 1, "F8_E4M3": 1, "F8_E8M0": 1}
+
+
+def e4m3(code):
+    """The number of a byte: sign, 4 bits of exponent, 3 of fraction; no infinities."""
+    sign, exponent, fraction = -1 if code & 128 else 1, code >> 3 & 15, code & 7
+    return sign * (fraction * 2.0**-9 if exponent == 0 else (8 + fraction) * 2.0 ** (exponent - 10))
+
+
+EIGHT = {"F8_E4M3": {e4m3(c): c for c in range(255, -1, -1) if c & 127 != 127}, "F8_E8M0": {2.0 ** (c - 127): c for c in range(255)}}
 
 
 class Tensor:
@@ -32,6 +41,8 @@ class Tensor:
         return f"{self.dtype}{list(self.shape)} {self.values[:12]}"
 
     def bytes(self):
+        if self.dtype in EIGHT:
+            return bytes(EIGHT[self.dtype][v] for v in self.values)
         if self.dtype == "BF16":  # the values of the tests have few bits: cutting is exact
             return b"".join(struct.pack("<f", v)[2:] for v in self.values)
         return struct.pack(f"<{len(self.values)}{FORMATS[self.dtype]}", *self.values)

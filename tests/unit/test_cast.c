@@ -46,6 +46,8 @@ static void test_widening(void)
             want = by_definition(c, 4, 3);
         }
         n_bad += !same((double)f32_of_e4m3((uint8_t)c), want);
+        want = c == 255 ? (double)NAN : ldexp(1, (int)c - 127);
+        n_bad += !same((double)f32_of_e8m0((uint8_t)c), want);
     }
     CHECK_INT(n_bad, 0);
 }
@@ -180,7 +182,9 @@ static void test_encode(void)
     CHECK(cast_encode(DT_F32, 1, b) && b[2] == 0x80 && b[3] == 0x3f);
     CHECK(cast_encode(DT_F64, 1, b) && b[6] == 0xf0 && b[7] == 0x3f);
     CHECK(cast_encode(DT_C64, 0, b) && !cast_encode(DT_C64, 1, b));
-    CHECK(!cast_encode(DT_F8_E8M0, 0, b));
+    CHECK(!cast_encode(DT_F8_E8M0, 0, b)); /* powers of two only */
+    CHECK(cast_encode(DT_F8_E8M0, 0x1p-127, b) && b[0] == 0);
+    CHECK(cast_encode(DT_F8_E8M0, 4, b) && b[0] == 129);
 }
 
 /* By bits: every length around a block, each kind of number at the end. */
@@ -212,6 +216,8 @@ static void test_finite(void)
         const float x = f32_of_e4m3(c), y = f32_of_e5m2(c);
         CHECK_INT((int)n_not_finite(&c, DT_F8_E4M3, 1), isfinite(x) ? 0 : 1);
         CHECK_INT((int)n_not_finite(&c, DT_F8_E5M2, 1), isfinite(y) ? 0 : 1);
+        CHECK_INT((int)n_not_finite(&c, DT_F8_E8M0, 1), code == 255 ? 1 : 0);
+        CHECK_INT((int)n_not_zero(&c, DT_F8_E8M0, 1), 1);
         CHECK_INT((int)n_not_zero(&c, DT_F8_E4M3, 1), x == 0.0f ? 0 : 1);
         CHECK_INT((int)n_not_zero(&c, DT_F8_E5M2, 1), y == 0.0f ? 0 : 1);
     }

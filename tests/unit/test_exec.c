@@ -1,6 +1,6 @@
 /* Plans of random pieces against an evaluator that goes element by element: permuted
- * and interleaved dims, gaps, fills, casts, affine steps and low-rank terms; the same
- * bytes for any number of threads, any kernels, any memory. */
+ * and interleaved dims, gaps, fills, casts, affine steps, scales and low-rank terms;
+ * the same bytes for any number of threads, any kernels, any memory. */
 #include "exec_fixture.h"
 
 enum { MAX_AXES = 5 };
@@ -40,6 +40,15 @@ static float term_value(const fixture *f, const term *t, unsigned n, const int64
     return t->scale * sum;
 }
 
+static double scale_value(const fixture *f, const term *t, unsigned n, const int64_t *i)
+{
+    int64_t at = t->b_offset;
+    for (unsigned d = 0; d < n; d++) {
+        at += i[d] * t->b_stride[d];
+    }
+    return (double)(float)source_value(f, t->b, at);
+}
+
 static void evaluate(const fixture *f, const plan_tensor *t, const piece *p,
                      const int64_t *i, unsigned char *out, exec_stats *stats)
 {
@@ -64,14 +73,17 @@ static void evaluate(const fixture *f, const plan_tensor *t, const piece *p,
         }
         return;
     }
-    const bool wide = dt == DT_F64 || t->dt == DT_F64;
+    const bool scaled = p->n_steps > 0 && p->steps[0].kind == STEP_SCALE;
+    const bool wide = dt == DT_F64 || t->dt == DT_F64 || scaled;
     double x = is_fill ? (wide ? p->fill : (double)(float)p->fill)
                        : source_value(f, p->src, from);
     double base = x, update = 0;
     bool has_update = false;
     for (unsigned s = 0; s < p->n_steps; s++) {
         const step *st = &p->steps[s];
-        if (st->kind == STEP_AFFINE && wide) {
+        if (st->kind == STEP_SCALE) {
+            x *= scale_value(f, &st->t, p->n, i);
+        } else if (st->kind == STEP_AFFINE && wide) {
             const double product = x * st->mul;
             x = product + st->add;
         } else if (st->kind == STEP_AFFINE) {
@@ -191,6 +203,22 @@ static step draw_term(fixture *f, const axes *ax, uint32_t max_rank)
     return s;
 }
 
+/* Along an axis one scale, or one for each element; blocks are two axes. */
+static step draw_scale(fixture *f, const axes *ax)
+{
+    static const dtype types[] = {DT_F32, DT_F32, DT_BF16, DT_F16, DT_F8_E8M0};
+    step s = {.kind = STEP_SCALE, .t = {.a = NO_SOURCE}};
+    bool used[MAX_AXES];
+    int64_t none;
+    for (unsigned i = 0; i < ax->n; i++) {
+        used[i] = draw(2) == 0;
+    }
+    const int64_t n = draw_strides(ax, used, draw(2) == 0, 1, 1, s.t.b_stride, &none);
+    s.t.b_offset = draw(5);
+    s.t.b = add_source(f, types[draw(5)], (uint64_t)(n + s.t.b_offset));
+    return s;
+}
+
 /* Sort by target strides and leave out dims of size 1: canonical but for fusing. */
 static void tidy(piece *p, step *steps)
 {
@@ -228,16 +256,24 @@ static void tidy(piece *p, step *steps)
 }
 
 typedef struct kind {
-    bool cast, steps;
+    bool cast, steps, scales;
     uint32_t max_rank;
     unsigned max_terms;
 } kind;
+
+static dtype draw_source(const kind *k, dtype to)
+{
+    if (k->scales && draw(2) == 0) {
+        return draw(2) == 0 ? DT_F8_E4M3 : DT_F8_E5M2;
+    }
+    return k->cast && draw(3) > 0 ? draw_float() : to;
+}
 
 static void add_tensor(fixture *f, const axes *ax, const kind *k)
 {
     arena *a = f->cx.arena;
     static const dtype any[] = {DT_U8, DT_I16, DT_BF16, DT_F32, DT_I64, DT_F8_E4M3};
-    const bool computed = k->cast || k->steps;
+    const bool computed = k->cast || k->steps || k->scales;
     const dtype dt = computed ? draw_float() : any[draw(6)];
     const int64_t n_parts = 1 + draw(3);
     plan_tensor t = {.name = arena_printf(a, "t%zu", f->plan.tensors.n),
@@ -257,12 +293,14 @@ static void add_tensor(fixture *f, const axes *ax, const kind *k)
                                            extra, p.src_stride, &src_part);
         if (draw(8) > 0) {
             p.src_offset = draw((uint32_t)extra) * src_part;
-            p.src = add_source(f, k->cast && draw(3) > 0 ? draw_float() : dt,
-                               (uint64_t)n_src);
+            p.src = add_source(f, draw_source(k, dt), (uint64_t)n_src);
         } else {
             p.fill = draw(2) == 0 ? 0 : 1;
         }
         step *steps = NEW_N(a, step, 4);
+        if (k->scales && draw(4) > 0) {
+            steps[p.n_steps++] = draw_scale(f, ax);
+        }
         if (k->steps && draw(4) == 0) {
             steps[p.n_steps++] = (step){.mul = 1.5, .add = 0.1};
         }
@@ -391,7 +429,13 @@ int main(void)
     test_random(&(kind){.steps = true, .max_rank = 6, .max_terms = 1}, 60);
     test_random(&(kind){.cast = true, .steps = true, .max_rank = 40, .max_terms = 3},
                 40);
+    test_random(&(kind){.scales = true}, 30);
+    test_random(
+        &(kind){
+            .cast = true, .steps = true, .scales = true, .max_rank = 9, .max_terms = 2},
+        40);
     test_large(&(kind){0}, 1100, 2100);
+    test_large(&(kind){.scales = true}, 700, 1100);
     test_large(&(kind){.steps = true, .max_rank = 3, .max_terms = 1}, 700, 1100);
     test_large(&(kind){.steps = true, .max_rank = 4, .max_terms = 1}, 20, 40000);
     test_large(&(kind){.steps = true, .max_rank = 4, .max_terms = 1}, 40000, 20);
