@@ -212,8 +212,8 @@ bool scale_boxes(applier *ap, const instance *x, size_t combination,
     half_box none = {.p = whole->p};
     none.p.n = 0;
     none.scale = (term){.b = s.src, .a = NO_SOURCE};
-    for (size_t i = 0; i < s.n;
-         i++) { /* axes that are captures of this target's name */
+    /* Axes that are captures of this target's name stand still. */
+    for (size_t i = 0; i < s.n; i++) {
         if (s.dim[i].axis != NO_AXIS) {
             none.scale.b_offset += at[s.dim[i].axis] / s.dim[i].by * s.dim[i].stride;
         }
