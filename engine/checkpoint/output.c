@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strmap.h"
+#include "checkpoint/output_split.h"
 #include "checkpoint/publish.h"
 #include "checkpoint/safetensors_write.h"
 #include "checkpoint/torch_write.h"
@@ -32,7 +33,6 @@ struct output {
     size_t n;
     output_file *files;
     size_t n_files;
-    const char **parts;   /* of numbered files: the digits of each */
     uint64_t total_bytes; /* of tensor data; what aliases share counts once */
     publish *set;         /* that of `opt.with` too */
     uint32_t *crc32;      /* by tensor */
@@ -136,102 +136,9 @@ static rt_status check_tensors(context *cx, output *o)
     return RT_OK;
 }
 
-/* Number the files, filling them in the order given as the hub's splitter does
- * (huggingface_hub, serialization/_base.py): what is larger than a shard is a shard
- * of its own, numbered at once, while the open one stays open and is numbered when it
- * is full.  Returns the number of files. */
-static uint32_t assign_files(output *o)
-{
-    const uint64_t limit = o->opt.shard_bytes == 0 ? UINT64_MAX : o->opt.shard_bytes;
-    VEC(size_t) pending = {0}; /* tensors of the open file, which has no number yet */
-    uint64_t pending_bytes = 0;
-    uint32_t n_files = 0;
-    for (size_t i = 0; i <= o->n; i++) {
-        const bool is_end = i == o->n;
-        output_tensor *t = is_end ? NULL : &o->tensors[i];
-        if (t != NULL && t->alias_of >= 0) {
-            continue;
-        }
-        if (t != NULL && t->n_bytes > limit) {
-            t->file = n_files++;
-            continue;
-        }
-        const bool is_full = t != NULL && pending_bytes + t->n_bytes > limit;
-        if (is_full || (is_end && (pending.n > 0 || n_files == 0))) {
-            for (size_t k = 0; k < pending.n; k++) {
-                o->tensors[pending.at[k]].file = n_files;
-            }
-            n_files++;
-            pending.n = 0;
-            pending_bytes = 0;
-        }
-        if (t != NULL) {
-            vec_push(o->arena, &pending, i);
-            pending_bytes += t->n_bytes;
-        }
-    }
-    return n_files;
-}
-
-/* ---- numbered files ------------------------------------------------------------ */
-
-static int by_digits(const void *x, const void *y)
-{
-    const char *a = *(const char *const *)x, *b = *(const char *const *)y;
-    const size_t n_a = strlen(a), n_b = strlen(b);
-    return n_a != n_b ? (n_a < n_b ? -1 : 1) : strcmp(a, b);
-}
-
-/* "00/norm.weight" becomes norm.weight of file 00; the files stand by number. */
-static rt_status assign_numbered(context *cx, output *o)
-{
-    strmap *files = strmap_new(o->arena);
-    for (size_t i = 0; i < o->n; i++) {
-        const char *name = o->tensors[i].name, *slash = strchr(name, '/');
-        if (slash == NULL || strspn(name, "0123456789") != (size_t)(slash - name)) {
-            diag *dg = diag_report(cx->diags, SEV_ERROR, "no-file-part", NOWHERE,
-                                   "nothing tells in which file '%s' stands", name);
-            diag_help(dg, "in this layout names begin with the number of the file, "
-                          "as the rules have to say: 00/NAME");
-            return RT_MISMATCH;
-        }
-        const char *digits = arena_strndup(o->arena, name, (size_t)(slash - name));
-        (void)strmap_add(files, digits, 0);
-    }
-    o->n_files = strmap_count(files);
-    o->parts = NEW_N(o->arena, const char *, o->n_files + 1);
-    for (size_t f = 0; f < o->n_files; f++) {
-        o->parts[f] = strmap_key(files, f);
-    }
-    qsort(o->parts, o->n_files, sizeof *o->parts, by_digits);
-    for (size_t f = 0; f < o->n_files; f++) {
-        strmap_set(files, o->parts[f], f);
-    }
-    for (size_t i = 0; i < o->n; i++) {
-        output_tensor *t = &o->tensors[i];
-        const size_t n_digits = strspn(t->name, "0123456789");
-        uint64_t file = 0;
-        (void)strmap_get(files, arena_strndup(o->arena, t->name, n_digits), &file);
-        t->file = (uint32_t)file;
-        t->name += n_digits + 1;
-    }
-    return RT_OK;
-}
-
-static const char *shard_name(arena *a, const char *name, size_t file, size_t n_files)
-{
-    if (n_files == 1) {
-        return arena_strdup(a, name);
-    }
-    const char *dot = strrchr(name, '.');
-    const size_t n_stem = dot == NULL ? strlen(name) : (size_t)(dot - name);
-    return arena_printf(a, "%s-%05zu-of-%05zu%s", arena_strndup(a, name, n_stem),
-                        file + 1, n_files, name + n_stem);
-}
-
 /* Deal the tensors out to their files; an alias goes where its bytes are, and is not
  * written at all in safetensors. */
-static void fill_files(output *o)
+static void fill_files(output *o, const char *const *names)
 {
     o->files = NEW_N(o->arena, output_file, o->n_files);
     const bool has_aliases = o->opt.format == FORMAT_TORCH;
@@ -244,9 +151,7 @@ static void fill_files(output *o)
         counts[t->file] += t->alias_of < 0 || has_aliases;
     }
     for (size_t f = 0; f < o->n_files; f++) {
-        o->files[f].name = o->opt.numbered != NULL
-                               ? file_name_fill(o->arena, o->opt.numbered, o->parts[f])
-                               : shard_name(o->arena, o->opt.name, f, o->n_files);
+        o->files[f].name = names[f];
         o->files[f].which = NEW_N(o->arena, size_t, counts[f]);
     }
     for (size_t i = 0; i < o->n; i++) {
@@ -293,12 +198,9 @@ rt_status output_plan(context *cx, const output_options *opt, output_tensor *ten
     o->crc32 = NEW_N(cx->arena, uint32_t, n);
     o->has_crc = NEW_N(cx->arena, uint8_t, n);
     TRY(check_tensors(cx, o));
-    if (opt->numbered != NULL) {
-        TRY(assign_numbered(cx, o));
-    } else {
-        o->n_files = assign_files(o);
-    }
-    fill_files(o);
+    const char **names = NULL;
+    TRY(output_split(cx, opt, tensors, n, &names, &o->n_files));
+    fill_files(o, names);
     TRY(layout_files(cx, o));
     *out = o;
     return RT_OK;

@@ -107,6 +107,14 @@ rt_status job_open(context *cx, const job_options *opt, const char *path,
     return RT_OK;
 }
 
+/* Numbered files become another number of them by way of another layout. */
+static bool is_renumbered(const builder *b, const char *layout)
+{
+    const file_name *f = files_numbered(layout_of(b->j->layouts, layout)->files);
+    return f != NULL && value_get(b->opt->set, f->capture) != NULL &&
+           usual_target(&b->ev, layout) != NULL;
+}
+
 rt_status job_convert(context *cx, const job_options *opt, const char *src, job **out)
 {
     builder b;
@@ -120,7 +128,9 @@ rt_status job_convert(context *cx, const job_options *opt, const char *src, job 
         diag_help(dg, "`retensor families` lists the layouts");
         return RT_USAGE;
     }
-    if (strcmp(to, b.layout) == 0) {
+    if (strcmp(to, b.layout) == 0 && is_renumbered(&b, to)) {
+        TRY(builder_walk(&b, usual_target(&b.ev, to)));
+    } else if (strcmp(to, b.layout) == 0) {
         builder_note(&b, arena_printf(cx->arena,
                                       "the source is in layout '%s' already: files are "
                                       "rewritten, tensors stay",

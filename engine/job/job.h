@@ -26,8 +26,9 @@ typedef struct job_options {
     const char *from, *to; /* layouts, or NULL: detected; `to` NULL: audit the source */
     /* --model_name, --set name=: the row of the named-model table */
     const char *model_name;
-    const value *set; /* --set NAME=VALUE record, or NULL */
-    size_t n_files;   /* of a layout of numbered files, where `set` says none; 0: one */
+    const value *set;  /* --set NAME=VALUE record, or NULL */
+    size_t n_files;    /* of a target of numbered files, where `set` says none; 0: as
+                          many as the source has, if it is of that layout, else one */
     const char *dtype; /* cast floating tensors ("bfloat16"), or NULL */
     bool dequantize;   /* multiply scales in; without it they are refused */
     rounding round;

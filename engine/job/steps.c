@@ -80,7 +80,8 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
     const char *to = st->m->layout[to_side];
     const found_config *carried = config_of(&b->configs, to);
     const found_config *own = config_of(&b->configs, b->j->from);
-    if (carried != NULL && own != NULL && strcmp(carried->path, own->path) == 0) {
+    if (carried != NULL && own != NULL && strcmp(carried->path, own->path) == 0 &&
+        strcmp(to, b->j->from) != 0) {
         carried = NULL; /* two layouts may call their configs the same */
     }
     config_request req = {.carried = carried != NULL ? carried->record : NULL};
@@ -103,11 +104,12 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
     return status;
 }
 
-/* How many numbered files the layout that is written has: --set says it, or one. */
+/* How many numbered files the layout that is written has: --set says it, or they stay
+ * as many as they were, or it is one. */
 static rt_status count_files(builder *b, job_step *st, bool is_final)
 {
-    const layout_files *l = layout_of(b->j->layouts, st->m->layout[1 - st->from]);
-    const file_name *f = files_numbered(l->files);
+    const char *to = st->m->layout[1 - st->from];
+    const file_name *f = files_numbered(layout_of(b->j->layouts, to)->files);
     const uint32_t axis = f != NULL ? mapping_axis(st->m, f->capture) : NO_AXIS;
     if (axis == NO_AXIS || st->v->size[axis] != SIZE_UNKNOWN) {
         return RT_OK;
@@ -120,17 +122,20 @@ static rt_status count_files(builder *b, job_step *st, bool is_final)
         diag_help(dg, "a whole number from 1 on");
         return RT_USAGE;
     }
-    const bool is_told = said == NULL && is_final && b->opt->n_files > 0;
-    values_set_size(st->v, axis,
-                    said != NULL ? said->i
-                    : is_told    ? (int64_t)b->opt->n_files
-                                 : 1,
-                    said != NULL ? "--set" : "the number of files");
-    if (said == NULL && !is_told) {
+    size_t n = b->opt->n_files;
+    if (n == 0 && strcmp(to, b->j->from) == 0) {
+        n = b->j->src->inv->files.n;
+    }
+    if (said == NULL && n == 0) {
         builder_note(b, arena_printf(b->cx->arena,
                                      "%s: one file; --set %s=N writes N of them",
                                      file_name_show(b->cx->arena, f), f->capture));
     }
+    values_set_size(st->v, axis,
+                    said != NULL ? said->i
+                    : n > 0      ? (int64_t)n
+                                 : 1,
+                    said != NULL ? "--set" : "the number of files");
     return RT_OK;
 }
 

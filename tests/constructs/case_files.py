@@ -50,6 +50,10 @@ CASES = [
          fails="shape-contradicts", files={"b": parts}),
     Case("files of one format, told by their tensors", PARTS, whole, None, options=("--format", "torch"),
          fails="usage", files={"b": parts}),
+    Case("the rules of another file name the files, these do not say which", HEAD + "w: x.w [c] <-> y.w [c]",
+         {"x.w": norm}, None, fails="no-file-part", files={"b": parts}, chain=("other.rules", "b"),
+         more={"other.rules": "family u : b <-> z\nfiles b part.{t:02}.safetensors config facts.json\n"
+                              "w: {t:02}/w [c] <-> z.{t}.w [c]\naxis t = 2\n"}),
     Case("weights in shards, a config of another name", NAMED, layers, None, {"n": 3}, {"n": 3},
          files={"b": shards}, config_name={"b": "facts.json"}),
     Case("a config is called as its fields are", NAMED, {"x.0.w": w}, None, {"n": 1, "old": 7}, {"n": 1, "old": 7},

@@ -92,6 +92,9 @@ def test_another_number_of_files(name, tmp_path):
     m = meta.MODELS[name]
     hf = convert(m.save(tmp_path / "two", 2), tmp_path / "hf", "hf")
     same_files(meta.load(convert(hf, tmp_path / "four", "meta", "--set", "t=4")), m.shards(4))
+    cut = convert(tmp_path / "two", tmp_path / "cut", "meta", "--set", "t=4")
+    same_files(meta.load(cut), m.shards(4))
+    assert json.loads((cut / "params.json").read_text()).items() >= m.all_params().items()
     one = convert(hf, tmp_path / "one", "meta")
     assert [p.name for p in one.glob("*.pth")] == ["consolidated.00.pth"]
     same_files(meta.load(one), m.shards(1))
@@ -158,9 +161,10 @@ def test_merge_into_metas_files(tmp_path):
     src = m.save(tmp_path / "meta", 2)
     hf = convert(src, tmp_path / "hf", "hf")
     train(hf, tmp_path / "lora", r=3, target_modules=["q_proj", "k_proj", "o_proj", "down_proj"])
-    merged = merge(src, tmp_path / "lora", tmp_path / "merged", "--set", "t=2")
+    merged = merge(src, tmp_path / "lora", tmp_path / "merged")
     two_steps = convert(merge(hf, tmp_path / "lora", tmp_path / "merged-hf"), tmp_path / "two", "meta", "--set", "t=2")
     same_files(meta.load(merged), meta.load(two_steps))
+    assert json.loads((merged / "params.json").read_text()).items() >= m.all_params().items()
     assert any(not torch.equal(x, m.shards(2)[0][k]) for k, x in meta.load(merged)[0].items())
 
 
