@@ -79,6 +79,18 @@ static rt_status nothing_found(context *cx, const listing *l,
                     "the directory has no weights");
 }
 
+/* "model.safetensors.index.json" of "model-00002-of-00003.safetensors". */
+static const char *index_of_shard(arena *a, const char *name)
+{
+    const char *of = strstr(name, "-of-"), *from = of;
+    while (from > name && from[-1] >= '0' && from[-1] <= '9') {
+        from--;
+    }
+    const size_t n_stem = (size_t)(from - name) - (from > name && from[-1] == '-');
+    return arena_printf(a, "%s%s.index.json", arena_strndup(a, name, n_stem),
+                        of + 4 + strspn(of + 4, "0123456789"));
+}
+
 static rt_status find_single(context *cx, const listing *l, const file_name_list *known,
                              const char **path)
 {
@@ -102,8 +114,8 @@ static rt_status find_single(context *cx, const listing *l, const file_name_list
     }
     if (n == n_shards) {
         return bad_file(cx, l->dir,
-                        "fetch the index too: model.safetensors.index.json or "
-                        "pytorch_model.bin.index.json",
+                        arena_printf(cx->arena, "fetch the index too: %s",
+                                     index_of_shard(cx->arena, path_base(*path))),
                         "it holds shards without an index: %s%s", buf_str(&found),
                         n > 4 ? ", ..." : "");
     }

@@ -74,6 +74,7 @@ static void test_other_kinds(kit *k)
 {
     put(k, "model-00001-of-00002.safetensors");
     REFUSED(k, k->top, "shards without an index");
+    REFUSED(k, k->top, "fetch the index too: model.safetensors.index.json");
     drop(k, "model-00001-of-00002.safetensors");
     put(k, "model.gguf");
     REFUSED(k, k->top, "GGUF");
