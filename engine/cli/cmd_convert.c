@@ -22,9 +22,10 @@ rt_status cmd_adapter(session *s)
     run_options run = session_run(s);
     job *j = NULL;
     if (s->opt.base == NULL) {
-        return session_usage(s,
-                             "add --base BASE: the checkpoint that it was trained on",
-                             "the base tells the shapes and names of its layers");
+        return session_usage(
+            s, "add --base BASE: the checkpoint that it was trained on",
+            "adapter needs --base BASE: only the base tells the names, "
+            "shapes and parts of the layers that the factors are for");
     }
     TRY(job_adapter(&s->cx, &jo, s->opt.base, s->opt.args.at[0], &j));
     const rt_status status = session_write(s, j, &run, s->opt.args.at[1]);

@@ -41,7 +41,12 @@ static const command commands[] = {
      "adapter's config or from --set lora_alpha=16 and the like. With --also the base "
      "gets\n"
      "the exact sum of several, each with a weight: first ADAPTER, then in the order "
-     "given.\n",
+     "given.\n"
+     "--report: how much of each update rounding keeps, and the effective rank of its "
+     "factors\n"
+     "(of experts in one tensor: of all together); above a total rank of 512 it is "
+     "left "
+     "out.\n",
      EXITS_WRITE},
     {"adapter", "ADAPTER DST", 2, 2, READ | WRITE | OPTION(BASE), cmd_adapter,
      "write an adapter in another layout, without merging it",

@@ -189,3 +189,22 @@ def test_listed_experts_of_a_stacked_base(models, tmp_path):
     listed = merge(stacked, tmp_path / "a", tmp_path / "out", "--to", "hf", "--dtype", "float32")
     judge_weights(hf_state(listed), adapted)
     run("verify", stacked, listed, "--adapter", tmp_path / "a")
+
+
+def test_spectra_of_stacked_experts_and_of_high_ranks(base, tmp_path):
+    """The singular values of all experts together; and of factors of a rank above their own sizes."""
+    config = dict(target_parameters=["experts.gate_up_proj"], target_modules=["q_proj"], r=150, rank_pattern={"experts.gate_up_proj": 3})
+    train("gpt-oss", base("gpt-oss"), tmp_path / "a", **config)
+    rows = json.loads(run("merge", "--json", base("gpt-oss"), tmp_path / "a", tmp_path / "out").stdout)["merged"]
+    factors = load_file(tmp_path / "a" / "adapter_model.safetensors")
+    assert len(rows) == 4
+    for row in rows:
+        b, a = (factors[name].double() for name in row["factors"])
+        experts = row["target"].endswith("gate_up_proj")
+        delta = torch.einsum("oke,eki->eoi", b.reshape(len(b), 3, 3), a.reshape(3, 3, -1)) if experts else b @ a
+        sigma = row["scale"] * torch.linalg.svdvals(delta).flatten()
+        share = sigma / sigma.sum()
+        share = share[share > 1e-12]
+        assert row["largest_singular"] == pytest.approx(float(sigma.max()), rel=1e-9)
+        assert row["stable_rank"] == pytest.approx(float(sigma.square().sum() / sigma.max() ** 2), rel=1e-9)
+        assert row["effective_rank"] == pytest.approx(float((-(share * share.log()).sum()).exp()), rel=1e-5)
