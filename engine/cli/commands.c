@@ -54,8 +54,10 @@ static const command commands[] = {
      "out/peft",
      "The factors follow the equations of the base's family: fused projections become "
      "one\n"
-     "pair of factors for each part, or blocks of one pair. --to names the adapter's "
-     "layout\n"
+     "pair of factors for each part, or blocks of one pair. DoRA's magnitudes go along "
+     "to "
+     "layouts\n"
+     "that have them for the same elements. --to names the adapter's layout\n"
      "(lora-peft, lora-lit, lora-mlx, lora-torchtune; or peft, lit, mlx, torchtune).\n",
      EXITS_WRITE},
     {"audit", "SRC", 1, 1, READ | OPTION(LINTS), cmd_audit,

@@ -93,7 +93,7 @@ typedef struct job_addend { /* an adapter that is added to a base */
 RT_NODISCARD rt_status job_merge(context *cx, const job_options *opt, const char *base,
                                  const job_addend *adapters, size_t n, job **out);
 typedef struct spectrum { /* of an update's singular values */
-    bool is_known; /* false: it is no product, or one of a rank above 512 */
+    bool is_known;        /* false: it is no product, or one of a rank above 512 */
     double largest;
     double effective_rank; /* exp of the entropy of their shares of their sum */
     double stable_rank;    /* the sum of their squares over the largest square */

@@ -313,6 +313,7 @@ rt_status job_adapter(context *cx, const job_options *opt, const char *base,
     b.config = config;
     b.opt = opt;
     b.j->merged.n = 0;
+    b.j->plan.norms.n = 0; /* magnitudes are copied */
     b.j->is_adapter = true;
     TRY(builder_finish(&b));
     *out = b.j;

@@ -23,13 +23,14 @@ bool has_terms(const plan_tensor *t)
     return false;
 }
 
-static bool is_plain_term(const map_update *u)
+/* A product of two factors, whose sum gets norms or not. */
+static bool is_product(const map_update *u, bool with_norm)
 {
     size_t n = 0;
     for (size_t f = 0; f < u->factors.n; f++) {
         n += u->factors.at[f].tensor != NULL;
     }
-    return !u->replace && u->norm == NULL && n == 2;
+    return !u->replace && (u->norm != NULL) == with_norm && n == 2;
 }
 
 static bool guards_allow(unmerger *um, const attempt *x)
@@ -48,12 +49,13 @@ static bool guards_allow(unmerger *um, const attempt *x)
  * before one that would be turned. */
 bool find_update(unmerger *um, size_t at, attempt *best)
 {
+    const bool with_norm = has_norm(&um->g.out->tensors.at[at]);
     bool any = false;
     for (size_t i = 0; i < um->g.m->updates.n; i++) {
         const map_update *u = &um->g.m->updates.at[i];
         arrow_kind stored;
         attempt x;
-        if (!is_plain_term(u) || !update_reaches(&um->g, u, at, &x, &stored) ||
+        if (!is_product(u, with_norm) || !update_reaches(&um->g, u, at, &x, &stored) ||
             !guards_allow(um, &x) || !settle_target(&um->g, &x)) {
             continue;
         }
@@ -251,6 +253,12 @@ static void note_fold(unmerger *um, const found *f, double ratio)
     }
 }
 
+static void add_factor(unmerger *um, const plan_tensor *t)
+{
+    strmap_add(um->out->factors->by_name, t->name, um->out->factors->tensors.n);
+    vec_push(um->g.cx->arena, &um->out->factors->tensors, *t);
+}
+
 static rt_status write_factors(unmerger *um, const values *now, found *f)
 {
     const double said = scale_said(um, now, f);
@@ -274,8 +282,14 @@ static rt_status write_factors(unmerger *um, const values *now, found *f)
         if (!factor_pieces(um, f, which, &t)) {
             return cannot(um, f->t, "its factors fall into too many parts");
         }
-        strmap_add(um->out->factors->by_name, t.name, um->out->factors->tensors.n);
-        vec_push(um->g.cx->arena, &um->out->factors->tensors, t);
+        add_factor(um, &t);
+    }
+    if (f->x.u->norm != NULL) {
+        plan_tensor t = {.rule = f->x.u->name, .alias_of = -1, .n_elems = 1};
+        t.name = name_fill(um->g.cx->arena, um->g.m, &f->x.u->norm->name, now->choice,
+                           f->x.numbers, f->x.words);
+        norm_pieces(um, f, &t);
+        add_factor(um, &t);
     }
     return RT_OK;
 }
@@ -310,6 +324,13 @@ rt_status stage_unmerge(context *cx, const plan *p, const stage *at, values *v,
     um.g.map = NEW_N(cx->arena, unsigned char, at->tensors.n + 1);
     out->factors = NEW(cx->arena, stage);
     out->factors->by_name = strmap_new(cx->arena);
+    if (!write_norm_guards(&um)) {
+        return cannot(&um, um.normed, "it is DoRA, whose norms hang on the base");
+    }
+    TRY(values_read_pair(cx, v->m, v->config[LEFT], v->config_path[LEFT], config,
+                         "made", &um.g.v));
+    um.g.v->has_tensor = v->has_tensor;
+    um.g.v->who = v->who;
     TRY(find_all(&um));
     TRY(write_ranks(&um));
     TRY(write_parts(&um));

@@ -4,7 +4,8 @@
  * A term that was added in one layout and went on into another stands in pieces of the
  * target's tensors.  Pieces that read the same rows of A are one block; the blocks of
  * an atom are stacked along the rank, and where a block does not reach, its factor is
- * zero.  Scales that the target's config cannot say by module are folded into B.
+ * zero.  Scales that the target's config cannot say by module are folded into B.  Norms
+ * (DoRA) go along where the target's rules give them to the same elements.
  */
 #ifndef RT_PLAN_UNMERGE_H
 #define RT_PLAN_UNMERGE_H

@@ -36,7 +36,7 @@ static int64_t number_in(const found *f, const cut *target, const cut *of, int64
     return number;
 }
 
-static int64_t count_in(const found *f, const cut *target, const cut *of)
+int64_t count_in(const found *f, const cut *target, const cut *of)
 {
     int64_t n = 1, other;
     for (unsigned i = 0; i < target->n_axes; i++) {
@@ -127,6 +127,13 @@ static bool add_term_block(unmerger *um, const found *f, slot *s, const cut *of[
     return walk(&rows, p, 0, rel, t->b_offset) && walk(&cols, p, 0, rel, t->a_offset);
 }
 
+bool walk_operand(const found *f, const cut *target, const cut *of, const piece *p,
+                  const int64_t *stride, int64_t rel, int64_t element, int64_t *at)
+{
+    const side sd = {f, target, of, at, stride};
+    return walk(&sd, p, 0, rel, element);
+}
+
 static int64_t n_set(const int64_t *element, int64_t n)
 {
     int64_t set = 0;
@@ -136,7 +143,7 @@ static int64_t n_set(const int64_t *element, int64_t n)
     return set;
 }
 
-static const char *slot_blocks(unmerger *um, const found *f, slot *s, const cut *of[2])
+static const char *slot_blocks(unmerger *um, found *f, slot *s, const cut *of[2])
 {
     piece box = {.src_offset = s->target.offset,
                  .dst_offset = s->target.offset,
@@ -159,7 +166,10 @@ static const char *slot_blocks(unmerger *um, const found *f, slot *s, const cut 
                 continue; /* the base's own values are of no matter here */
             }
             if (st->kind == STEP_NORM) {
-                return "it is DoRA, whose norms hang on the base";
+                if (!norms_add(um, f, s, p, &st->t)) {
+                    return "its norms (DoRA) are of other elements there";
+                }
+                continue;
             }
             if (st->kind != STEP_TERM || st->t.a == NO_SOURCE || of[0] == NULL) {
                 return "it changes more than a linear map's weight";
@@ -197,6 +207,9 @@ const char *found_blocks(unmerger *um, found *f)
                    NULL, shape, &rank, &target)) {
         return "it falls into too many parts";
     }
+    if (f->x.u->norm != NULL && !norms_begin(um, f, &target)) {
+        return "it falls into too many parts";
+    }
     const bool cut_well = factor_cuts(&um->g, f, 0, 1, NULL, shape, &rank, &of[0]) &&
                           factor_cuts(&um->g, f, 1, 1, NULL, shape, &rank, &of[1]);
     for (unsigned i = 0; cut_well && i < of[0].at[0].n_axes; i++) {
@@ -225,6 +238,9 @@ const char *found_blocks(unmerger *um, found *f)
             return why;
         }
         vec_push(um->g.cx->arena, &f->slots, s);
+    }
+    if (f->x.u->norm != NULL && !norms_match(um, f)) {
+        return "its norms (DoRA) are of other elements there";
     }
     return cut_well && f->rank_axis != NO_AXIS ? NULL : "it falls into too many parts";
 }
@@ -361,4 +377,23 @@ bool factor_pieces(unmerger *um, const found *f, unsigned which, plan_tensor *t)
         weave_rows(&w, NULL, from, f->rank - from);
     }
     return t->pieces.n <= MAX_PARTS;
+}
+
+void norm_pieces(unmerger *um, const found *f, plan_tensor *t)
+{
+    const block b = {
+        .b = f->magnitude, .b_k = 1, .rank = 1, .fold = 1, .row = f->norm_at};
+    slot s = f->slots.at[0];
+    int64_t shape[RT_MAX_RANK * 2];
+    cut_list cuts = {0};
+    s.n_rows = f->n_norms;
+    (void)dims_cuts(um->g.cx->arena, f->x.u->norm->dims, NULL, f->x.size, NULL, shape,
+                    &t->rank, &cuts); /* norms_begin did the same */
+    for (unsigned i = 0; i < t->rank; i++) {
+        t->shape[i] = (uint64_t)shape[i];
+        t->n_elems *= (uint64_t)shape[i];
+    }
+    t->dt = um->plan->sources.at[f->magnitude].t->dt;
+    weaver w = {.um = um, .f = f, .s = &s, .c = &f->norm_cut, .k_stride = 1, .t = t};
+    weave_rows(&w, &b, 0, 1);
 }

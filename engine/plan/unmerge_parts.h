@@ -28,6 +28,11 @@ typedef struct found { /* one target tensor, its update and its blocks */
     VEC(slot) slots;
     uint32_t rank_axis;
     int64_t rank;
+    /* of an update with `norm =` */
+    cut norm_cut;
+    uint32_t magnitude; /* source; NO_SOURCE: not met yet */
+    int64_t n_norms;
+    int64_t *norm_at; /* by number: element of the magnitudes; -1: not met */
 } found;
 
 typedef struct unmerger {
@@ -36,6 +41,7 @@ typedef struct unmerger {
     value *config;
     unmerged *out;
     VEC(found) all;
+    const plan_tensor *normed; /* the first tensor with norms, or NULL */
 } unmerger;
 
 /* ---- unmerge.c ----------------------------------------------------------------- */
@@ -53,5 +59,27 @@ const char *fill_unreached(unmerger *um);
 const char *found_blocks(unmerger *um, found *f);
 /* Pieces, shape and dtype of a factor (0: B, 1: A); false: too many pieces. */
 bool factor_pieces(unmerger *um, const found *f, unsigned which, plan_tensor *t);
+
+/* ---- unmerge_norms.c ------------------------------------------------------------- */
+bool has_norm(const plan_tensor *t);
+/* Where the adapter gives norms, write the fields by which an update that does so too
+ * holds; false: there is none. */
+bool write_norm_guards(unmerger *um);
+/* Get ready for the norms of f, whose update is set; false: not for one atom. */
+bool norms_begin(unmerger *um, found *f, const cut_list *target);
+/* The places of the magnitudes that a piece reads; false: not in even rows. */
+bool norms_add(unmerger *um, found *f, const slot *s, const piece *p, const term *t);
+/* Are they the norms of the same elements as the update's? */
+bool norms_match(const unmerger *um, const found *f);
+
+/* Walk the dims of a piece in which an operand moves, from target element `rel` of the
+ * slot and `element` of the operand, into `at` by number; false: another element stands
+ * there. */
+bool walk_operand(const found *f, const cut *target, const cut *of, const piece *p,
+                  const int64_t *stride, int64_t rel, int64_t element, int64_t *at);
+/* How many numbers there are: the axes of the target that `of` has too. */
+int64_t count_in(const found *f, const cut *target, const cut *of);
+/* Pieces, shape and dtype of the magnitudes. */
+void norm_pieces(unmerger *um, const found *f, plan_tensor *t);
 
 #endif

@@ -6,12 +6,12 @@ import peft
 import pytest
 import torch
 from peft import LoraConfig
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from make_tiny import hf_state
 from program import merge, run
-from test_peft import near, randomise
+from test_peft import near, randomise, train
 
 
 def mlx(path, tensors, kind):
@@ -147,3 +147,32 @@ def test_multihead_attention(how, tmp_path):
     theirs = adapted.double().merge_and_unload().state_dict()
     for name, value in out.items():
         near(value, theirs[name])
+
+
+# ---- DoRA from one layout to another ---------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["mlx", "torchtune"])
+def test_dora_there_and_back(to, models, tmp_path):
+    base = models("llama-gqa")
+    train(base, tmp_path / "a", target_modules=["q_proj", "k_proj", "down_proj"], use_dora=True)
+    run("adapter", "--no-sync", "--to", to, "--base", base, tmp_path / "a", tmp_path / "out")
+    one = hf_state(merge(base, tmp_path / "a", tmp_path / "m1"))
+    two = hf_state(merge(base, tmp_path / "out", tmp_path / "m2"))
+    for key in one:
+        near(one[key], two[key])
+    run("adapter", "--no-sync", "--to", "peft", "--base", base, tmp_path / "out", tmp_path / "back")
+    three = hf_state(merge(base, tmp_path / "back", tmp_path / "m3"))
+    for key in one:
+        near(one[key], three[key])
+    assert json.loads((tmp_path / "back" / "adapter_config.json").read_text())["use_dora"] is True
+    before, after = (load_file(tmp_path / d / "adapter_model.safetensors") for d in ("a", "back"))
+    assert sorted(before) == sorted(after) and all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_dora_that_the_other_has_not_is_refused(models, tmp_path):
+    """Norms of an embedding's rows (mlx-lm) are not those of its columns (PEFT)."""
+    base, key = models("llama-mha"), "model.embed_tokens."
+    tensors = {key + "lora_a": torch.ones(64, 2), key + "lora_b": torch.ones(2, 32), key + "m": torch.ones(64)}
+    said = run("adapter", "--to", "peft", "--base", base, mlx(tmp_path / "a", tensors, "dora"), tmp_path / "out", expect=4).stderr
+    assert "DoRA" in said and "other elements" in said and not (tmp_path / "out").exists()
