@@ -2,8 +2,10 @@
 #include "job/job.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "job/build.h"
 
 /* ---- the result ---------------------------------------------------------------- */
@@ -78,6 +80,21 @@ static void class_casts(builder *b)
     }
 }
 
+static int by_name(const void *x, const void *y)
+{
+    const plan_tensor *a = x, *b = y;
+    return name_order(a->name, b->name);
+}
+
+/* The order of an output is that of its names: the same model gives the same file,
+ * however its source was ordered or sharded and whichever layouts lay between. */
+static void order_outputs(plan *p)
+{
+    if (p->tensors.n > 1) {
+        qsort(p->tensors.at, p->tensors.n, sizeof *p->tensors.at, by_name);
+    }
+}
+
 rt_status builder_finish(builder *b)
 {
     b->j->to = b->layout;
@@ -88,6 +105,7 @@ rt_status builder_finish(builder *b)
     for (size_t i = 0; i < last->tensors.n; i++) {
         vec_push(b->cx->arena, &b->j->plan.tensors, last->tensors.at[i]);
     }
+    order_outputs(&b->j->plan);
     b->j->plan.round = b->opt->round;
     b->j->plan.seed = b->opt->seed;
     TRY(cast_outputs(b));

@@ -3,7 +3,6 @@
  */
 #include "plan/apply.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "grammar/parse.h"
@@ -132,22 +131,10 @@ static void apply_instance(applier *ap, const instance *x)
 
 /* ---- the result ---------------------------------------------------------------- */
 
-static int by_order(const void *x, const void *y)
-{
-    const made_tensor *a = x, *b = y;
-    if (a->order != b->order) {
-        return a->order < b->order ? -1 : 1;
-    }
-    return strcmp(a->t.name, b->t.name);
-}
-
 static void collect(applier *ap, stage *out)
 {
-    if (ap->made.n > 1) {
-        qsort(ap->made.at, ap->made.n, sizeof ap->made.at[0], by_order);
-    }
     for (size_t i = 0; i < ap->made.n; i++) {
-        plan_tensor t = ap->made.at[i].t;
+        plan_tensor t = ap->made.at[i];
         if (!strmap_add(out->by_name, t.name, out->tensors.n)) {
             diag_report(ap->cx->diags, SEV_ERROR, "names-overlap", t.rule_at,
                         "two rules write %s", t.name);

@@ -7,11 +7,6 @@
 
 enum { MAX_PIECES = 1 << 20 };
 
-typedef struct made_tensor {
-    plan_tensor t;
-    size_t order; /* position of its first source: outputs follow the input's order */
-} made_tensor;
-
 typedef struct applier {
     context *cx;
     arena *scratch; /* what one instance needs while it is applied */
@@ -22,7 +17,7 @@ typedef struct applier {
     claims claims;
     account *acc;
     dtype usual; /* type of most of what is read, or DT_UNKNOWN */
-    VEC(made_tensor) made;
+    VEC(plan_tensor) made;
     rt_status worst;
 } applier;
 

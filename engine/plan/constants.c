@@ -37,7 +37,7 @@ static void make_one(applier *ap, const map_make *mk, const placed *at,
         vec_push(ap->cx->arena, &t.pieces, p);
     }
     vec_push(ap->cx->arena, &ap->acc->made, t.name);
-    vec_push(ap->cx->arena, &ap->made, ((made_tensor){t, SIZE_MAX}));
+    vec_push(ap->cx->arena, &ap->made, t);
 }
 
 void apply_constants(applier *ap)

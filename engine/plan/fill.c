@@ -180,7 +180,6 @@ typedef struct target {
     const placed *src; /* n_from */
     const char *name;
     plan_tensor t;
-    size_t order;
 } target;
 
 /* The box as it is, or block by block times their scales. */
@@ -238,7 +237,6 @@ static bool fill_atom(applier *ap, target *g, const placed *at, const cut *dst)
                 g->t.dt = wider_type(g->t.dt, mid->dt);
                 g->t.class_of =
                     mid->class_of > g->t.class_of ? mid->class_of : g->t.class_of;
-                g->order = from < g->order ? from : g->order;
                 if (replicas) {
                     break; /* the others are compared, one is taken */
                 }
@@ -286,8 +284,7 @@ void fill_target(applier *ap, const instance *x, const placed *src, const placed
                  const odometer *src_own, const odometer *dst_own)
 {
     const map_rule *rule = x->rule;
-    target g = {
-        .x = x, .src_own = src_own, .dst_own = dst_own, .src = src, .order = SIZE_MAX};
+    target g = {.x = x, .src_own = src_own, .dst_own = dst_own, .src = src};
     g.name = name_fill(ap->cx->arena, ap->m, &at->t->name, ap->v->choice, x->numbers,
                        x->words);
     g.t = (plan_tensor){.name = g.name,
@@ -310,12 +307,11 @@ void fill_target(applier *ap, const instance *x, const placed *src, const placed
             fill_one_sided(ap, &g, &at->cuts.at[i]);
         }
     }
-    if (g.order == SIZE_MAX) { /* names only, or nothing but fill */
-        g.order = x->found[0];
+    if (g.t.dt == DT_UNKNOWN) { /* names only, or nothing but fill */
         g.t.dt = ap->in->tensors.at[x->found[0]].dt;
     }
     settle_type(ap, x, &g.t);
-    vec_push(ap->cx->arena, &ap->made, ((made_tensor){g.t, g.order}));
+    vec_push(ap->cx->arena, &ap->made, g.t);
 }
 
 /* ---- what the read side has and the other has not ------------------------------ */

@@ -16,7 +16,7 @@ void apply_rest(applier *ap)
             t.rule_at = ap->m->rest_at;
             t.alias_of = -1;
             ap->acc->n_claimed++;
-            vec_push(ap->cx->arena, &ap->made, ((made_tensor){t, i}));
+            vec_push(ap->cx->arena, &ap->made, t);
         }
     }
 }
@@ -37,7 +37,7 @@ void apply_kept(applier *ap)
                            drop->captures.at, t.name, numbers, words)) {
                 t.rule = "kept";
                 t.rule_at = drop->at;
-                vec_push(ap->cx->arena, &ap->made, ((made_tensor){t, SIZE_MAX - 1}));
+                vec_push(ap->cx->arena, &ap->made, t);
             }
         }
     }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/embedded.h"
 #include "base/file.h"
+#include "base/order.h"
 #include "base/strmap.h"
 #include "base/utf8.h"
 #include "check.h"
@@ -163,6 +164,24 @@ static void test_paths(arena *a)
     CHECK_STR(path_dir(a, "/b.x"), "/");
 }
 
+/* Each name stands before the next one, and not the other way round. */
+static void test_order(void)
+{
+    static const char *const names[] = {
+        "",      "0",      "00",      "01",
+        "1",     "9",      "10",      "h.0.w",
+        "h.1",   "h.1.",   "h.1.b",   "h.1w",
+        "h.2.w", "h.10.w", "h.10.w2", "h.18446744073709551616.w",
+        "h.w.0", "h_1",    "head"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            const int order = name_order(names[i], names[k]);
+            CHECK_INT(order < 0, i < k);
+            CHECK_INT(order > 0, i > k);
+        }
+    }
+}
+
 static void test_embedded(void)
 {
     for (size_t i = 0; i < n_embedded_rules; i++) {
@@ -181,6 +200,7 @@ int main(void)
     test_utf8(a);
     test_files(a);
     test_paths(a);
+    test_order();
     test_embedded();
     arena_free(a);
     return CHECK_RESULT();
