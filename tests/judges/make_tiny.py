@@ -159,6 +159,12 @@ CASES = {c.name: c for c in [
               layer_types=["sliding_attention", "full_attention", "sliding_attention"]), "Gemma-3-1b-it",
          dict(n_layer=3, n_query_groups=2, head_size=6, attention_scores_scalar=6, sliding_window_size=8,
               sliding_window_indices=[1, 0, 1], rope_indices=[1, 0, 1], norm_eps=1e-6), drops_head=True, legacy=False),
+    Case("gemma3-linear", "gemma3", "Gemma3Text",
+         dict(GQA, head_dim=6, query_pre_attn_scalar=6, sliding_window=8, rms_norm_eps=1e-6,
+              rope_scaling=dict(rope_type="linear", factor=8.0), layer_types=["sliding_attention", "full_attention"]),
+         "Gemma-3-4b-it",
+         dict(n_query_groups=2, head_size=6, attention_scores_scalar=6, sliding_window_size=8,
+              sliding_window_indices=[1, 0], rope_indices=[1, 0], norm_eps=1e-6), drops_head=True, legacy=False),
     Case("mixtral", "mixtral", "Mixtral", dict(GQA, num_local_experts=4, rms_norm_eps=1e-5), "Mixtral-8x7B-v0.1",
          dict(n_query_groups=2, n_expert=4)),
     Case("qwen2", "qwen2", "Qwen2", dict(GQA, tie_word_embeddings=True, rope_theta=1000000.0), "Qwen2.5-0.5B",
@@ -202,6 +208,15 @@ def lit_state(path):
 
 def hf_json(path):
     return json.loads((Path(path) / "config.json").read_text())
+
+
+def filled(path):
+    """config.json as transformers reads it, with the fields that it adds and without the path."""
+    fields = transformers.AutoConfig.from_pretrained(path).to_dict()
+    del fields["_name_or_path"], fields["dtype"]  # the weights tell their dtype
+    if fields.get("head_dim") is None:
+        fields["head_dim"] = fields["hidden_size"] // fields["num_attention_heads"]
+    return fields
 
 
 def same(x, y):

@@ -9,9 +9,11 @@ import transformers
 from litgpt.config import Config
 from litgpt.model import GPT
 from litgpt.scripts.convert_lit_checkpoint import qkv_reassemble
+from litgpt.utils import save_config
 from safetensors import safe_open
+from safetensors.torch import save_file
 
-from make_tiny import CASES, VOCAB, hf_json, hf_state, lit_state, same
+from make_tiny import CASES, VOCAB, filled, hf_json, hf_state, lit_state, same
 from program import convert, run
 
 NAMES = list(CASES)
@@ -59,6 +61,11 @@ def with_head(state):
     return {**state, head: state.get(head, state[embed])}
 
 
+# Fields of config.json that a lit config does not say, and no tensor tells. A head that equals the embeddings and does not
+# share their storage may be an untied one.
+UNSAID = {"bos_token_id", "eos_token_id", "pad_token_id"}
+# Fields that one model class of a family has and another has not, where they change nothing.
+INERT = {"attention_bias": False, "mlp_bias": False, "rope_scaling": None, "sliding_window": None}
 TOKENS = torch.randint(0, VOCAB, (2, 24), generator=torch.Generator().manual_seed(7))
 
 
@@ -109,6 +116,65 @@ def test_hf_config_is_made_without_a_carried_one(name, models, lit, tmp_path):
         assert "name: Phi" in text
     back = convert(alone, tmp_path / "hf", "hf")
     torch.testing.assert_close(hf_logits(back, TOKENS), hf_logits(models(name), TOKENS), rtol=1e-5, atol=1e-5)
+    made, theirs = filled(back), filled(models(name))
+    lost = {k for k, v in theirs.items() if made.get(k, "absent") != v}
+    assert lost <= UNSAID | ({"tie_word_embeddings"} if name == "llama-tied" else set())
+    assert {k: made[k] for k in made.keys() - theirs.keys()}.items() <= INERT.items()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_that_litgpt_made(name, tmp_path):
+    config = CASES[name].lit_config()
+    if CASES[name].family == "deepseek_v3":  # which litgpt has no name for
+        config.name, config.hf_config = "DeepSeek-V3", {}
+    torch.manual_seed(3)
+    model = GPT(config).eval()
+    with torch.inference_mode():
+        for value in model.state_dict().values():  # litgpt leaves some of them as zeros
+            value.copy_(torch.randn_like(value) * 0.05 + (value.ndim == 1))
+        logits = model(TOKENS)
+    (tmp_path / "lit").mkdir()
+    torch.save(model.state_dict(), tmp_path / "lit" / "lit_model.pth")
+    save_config(config, tmp_path / "lit")
+    hf = convert(tmp_path / "lit", tmp_path / "hf", "hf")
+    torch.testing.assert_close(hf_logits(hf, TOKENS), logits, rtol=3e-5, atol=3e-5)
+    again = convert(hf, tmp_path / "again", "lit")
+    same(lit_state(again), lit_state(tmp_path / "lit"))
+    torch.testing.assert_close(lit_logits(again, TOKENS), logits, rtol=0, atol=0)
+
+
+def test_longrope_is_left_out_and_comes_back(models, lit, tmp_path):
+    source = tmp_path / "hf"
+    shutil.copytree(models("phi3"), source)
+    scaling = dict(type="longrope", short_factor=[1.1, 1.2], long_factor=[2.0, 4.0])
+    (source / "config.json").write_text(json.dumps({**hf_json(source), "original_max_position_embeddings": 48,
+                                                    "rope_scaling": scaling}))
+    said = run("convert", "--to", "lit", source, tmp_path / "lit").stderr
+    assert "lossy in the config" in said and "no LongRoPE" in said
+    for file in ("lit_model.pth", "model_config.yaml"):
+        assert (tmp_path / "lit" / file).read_bytes() == (lit("phi3") / file).read_bytes()
+    assert hf_json(convert(tmp_path / "lit", tmp_path / "back", "hf")) == hf_json(source)
+
+
+@pytest.mark.parametrize("name", ["llama-gqa", "falcon-7b", "phi3", "qwen3_moe"])
+def test_the_same_model_gives_the_same_file(name, models, lit, tmp_path):
+    """However the source is ordered and sharded, and whatever layouts lie between."""
+    mixed = tmp_path / "hf"
+    mixed.mkdir()
+    state = hf_state(models(name))
+    names = sorted(state, key=lambda k: k[::-1])
+    half = len(names) // 2
+    save_file({k: state[k].contiguous() for k in names[half:]}, mixed / "model-00001-of-00002.safetensors")
+    save_file({k: state[k].contiguous() for k in names[:half]}, mixed / "model-00002-of-00002.safetensors")
+    files = [f"model-0000{1 + (i < half)}-of-00002.safetensors" for i in range(len(names))]
+    (mixed / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": dict(zip(names, files))}))
+    (mixed / "config.json").write_text(json.dumps(hf_json(models(name))))
+    straight = convert(mixed, tmp_path / "lit", "lit")
+    around = convert(convert(mixed, tmp_path / "legacy", "lit-legacy"), tmp_path / "again", "lit")
+    for made in (straight, around):
+        assert (made / "lit_model.pth").read_bytes() == (lit(name) / "lit_model.pth").read_bytes()
+        assert Config.from_file(made / "model_config.yaml") == Config.from_file(lit(name) / "model_config.yaml")
+    assert (straight / "model_config.yaml").read_bytes() == (lit(name) / "model_config.yaml").read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
