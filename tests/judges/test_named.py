@@ -6,8 +6,10 @@ comes out is compared with layouts.py, which shares no code with the program, an
 
 import dataclasses
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from litgpt.config import Config, configs
 from safetensors.torch import save_file
 
 import layouts
+import litgpt_convert
 from make_tiny import hf_state, lit_state, same
 from program import convert, run
 
@@ -62,10 +65,9 @@ def small(c):
 
 
 def legacy_config(path):
-    """Name and fields of the one config of a directory of the old layout."""
-    found = [p for p in (path / "lit_config.json", path / "model_config.yaml") if p.exists()]
-    assert len(found) == 1
-    return found[0].name, yaml.safe_load(found[0].read_text())
+    """Name and fields of the config of a directory of the old layout; a lit config that was carried along is second."""
+    found = next(p for p in (path / "lit_config.json", path / "model_config.yaml") if p.exists())
+    return found.name, yaml.safe_load(found.read_text())
 
 
 def era_of(c):
@@ -77,11 +79,11 @@ def era_of(c):
 
 
 def ahead(work):
-    """A fixture: work(name, directory) of a test's model. Two workers are ahead of the tests, for the program runs
+    """A fixture: work(name, directory) of a test's model, done once. Two workers are ahead of the tests, for the program runs
     beside Python."""
     @pytest.fixture(scope="module")
     def result_of(request, tmp_path_factory):
-        names = [i.callspec.params["name"] for i in request.session.items if request.fixturename in i.fixturenames]
+        names = {i.callspec.params["name"]: None for i in request.session.items if request.fixturename in i.fixturenames}
         root = tmp_path_factory.mktemp(request.fixturename)
         with ThreadPoolExecutor(2) as pool:
             jobs = {name: pool.submit(work, name, root / name) for name in names}
@@ -104,14 +106,35 @@ def write_legacy(path, c, tensors):
     return path
 
 
+def write_lit(path, c, tensors):
+    path.mkdir(parents=True)
+    torch.save(tensors, path / "lit_model.pth")
+    (path / "model_config.yaml").write_text(yaml.dump(dataclasses.asdict(c)))
+    return path
+
+
+def step(src, dst, origin, to, c):
+    """Convert a model that must be taken for one of its own layout and, where another library comes in, family."""
+    report = json.loads(run("convert", "--json", "--no-sync", "--to", to, src, dst).stdout)
+    families = {s["rules"].replace("-", "_") for s in report["steps"]} - {"lit_legacy"}
+    assert report["from"] == origin and families == ({layouts.family_of(c)} if "hf" in (origin, to) else set())
+    return dst
+
+
 def all_around(name, path):
-    """hf -> lit-legacy -> lit -> hf: each equation of a family and of the old layout is used both ways."""
+    """hf -> lit-legacy -> lit -> hf, and lit -> lit-legacy -> hf -> lit: from each layout to each other one."""
     c = small(TODAY[name])
-    hf = write_hf(path / "hf", c, layouts.to_hf(c, layouts.lit_tensors(c)))
-    legacy = convert(hf, path / "to-legacy", "lit-legacy")
-    lit = convert(legacy, path / "to-lit", "lit")
+    tensors = layouts.lit_tensors(c)
+    hf = write_hf(path / "hf", c, layouts.to_hf(c, tensors))
+    legacy = step(hf, path / "hf-legacy", "hf", "lit-legacy", c)
+    lit = step(legacy, path / "legacy-lit", "lit-legacy", "lit", c)
     (lit / "config.json").unlink()  # so that the last step makes it anew
-    return legacy, lit, convert(lit, path / "to-hf", "hf")
+    made = step(lit, path / "lit-hf", "lit", "hf", c)
+    own = write_lit(path / "lit", c, tensors)
+    legacy2 = step(own, path / "lit-legacy", "lit", "lit-legacy", c)
+    made2 = step(legacy2, path / "legacy-hf", "lit-legacy", "hf", c)
+    return SimpleNamespace(c=c, tensors=tensors, source=hf, legacy=[legacy, legacy2], hf=[made, made2],
+                           lit=[lit, step(made2, path / "hf-lit", "hf", "lit", c)])
 
 
 around = ahead(all_around)
@@ -119,22 +142,63 @@ around = ahead(all_around)
 
 @pytest.mark.parametrize("name", TODAY)
 def test_tensors(name, around):
-    c = small(TODAY[name])
-    tensors = layouts.lit_tensors(c)
-    legacy, lit, hf = around(name)
-    same(lit_state(legacy), layouts.to_legacy(c, tensors))
-    era, known = era_of(c), set(next(iter(TUTORIAL.values())))
-    file, fields = legacy_config(legacy)
-    assert file == ("lit_config.json" if era == "tutorials" else "model_config.yaml")
-    assert (set(fields) <= known) == (era == "tutorials")
-    assert (set(fields) <= known - {"_norm_class", "_mlp_class"} | LATER) == (era == "later")
-    if era == "later":
-        assert [fields[k] for k in ("norm_class_name", "mlp_class_name")] == [c.norm_class_name, c.mlp_class_name]
-    same(lit_state(lit), tensors)
-    same(hf_state(hf), layouts.to_hf(c, tensors))
-    made = json.loads((hf / "config.json").read_text())
-    told = layouts.hf_config(c)
-    assert not {k: (v, told[k]) for k, v in made.items() if k in told and v != told[k] and k not in TYPED}
+    made = around(name)
+    for found in made.legacy:
+        same(lit_state(found), layouts.to_legacy(made.c, made.tensors))
+    for found in made.lit:
+        same(lit_state(found), made.tensors)
+    for found in made.hf:
+        same(hf_state(found), layouts.to_hf(made.c, made.tensors))
+
+
+# Where litgpt's own converters are wrong.
+TAKEN_FOR_GEMMA_2 = {"Gemma-2b", "Gemma-2b-it"}  # by how the name begins, both ways
+HEADLESS = re.compile("Gemma-(2|3|7b)|CodeGemma|Phi-4-(mini|reasoning)")  # leaves out a head, whatever it holds
+ASKS_FOR_NORM_2 = re.compile("OLMo-2-")  # which these models do not have
+
+
+@pytest.mark.parametrize("name", TODAY)
+def test_tensors_are_what_litgpt_makes(name, around):
+    made = around(name)
+    c, called = made.c, made.c.hf_config["name"]
+    if name in TAKEN_FOR_GEMMA_2:
+        assert "transformer.h.0.post_attention_norm.weight" in litgpt_convert.to_lit(c, made.source, called)
+        c, called = dataclasses.replace(c, name="Gemma-7b"), "gemma-7b"
+    ours = lit_state(made.lit[0])
+    same(ours, litgpt_convert.to_lit(c, made.source, called))
+    same(ours, litgpt_convert.from_legacy(made.c, lit_state(made.legacy[0])))
+    if ASKS_FOR_NORM_2.match(name):
+        with pytest.raises(KeyError, match="post_attention_norm"):
+            litgpt_convert.to_hf(c, ours)
+        return
+    theirs = litgpt_convert.to_hf(c, ours)
+    head = {"lm_head.weight": ours["lm_head.weight"]} if HEADLESS.match(c.name) else {}
+    assert not set(head) & set(theirs)
+    same(hf_state(made.hf[0]), {**head, **theirs})
+
+
+@pytest.mark.parametrize("name", TODAY)
+def test_config_of_the_older_layout(name, around):
+    made = around(name)
+    era, known = era_of(made.c), set(next(iter(TUTORIAL.values())))
+    assert len([f for f in made.legacy[0].iterdir() if f.name in ("lit_config.json", "model_config.yaml")]) == 1
+    for path in made.legacy:
+        file, fields = legacy_config(path)
+        assert file == ("lit_config.json" if era == "tutorials" else "model_config.yaml")
+        assert (set(fields) <= known) == (era == "tutorials")
+        assert (set(fields) <= known - {"_norm_class", "_mlp_class"} | LATER) == (era == "later")
+        if era == "later":
+            assert [fields[k] for k in ("norm_class_name", "mlp_class_name")] == [
+                made.c.norm_class_name, made.c.mlp_class_name]
+
+
+@pytest.mark.parametrize("name", TODAY)
+def test_config_made_for_hf(name, around):
+    made = around(name)
+    told = layouts.hf_config(made.c)
+    for path in made.hf:
+        fields = json.loads((path / "config.json").read_text())
+        assert not {k: (v, told[k]) for k, v in fields.items() if k in told and v != told[k] and k not in TYPED}
 
 
 # config.json says these in several ways that mean the same
@@ -142,10 +206,13 @@ TYPED = {"model_type", "rope_scaling", "hidden_act", "multi_query", "sliding_win
 
 
 def there_and_back(name, path):
+    """lit-legacy -> hf -> lit-legacy, and lit-legacy -> lit -> lit-legacy."""
     c = small(of_tutorial(TUTORIAL[name]))
-    old = write_legacy(path / "old", c, layouts.to_legacy(c, layouts.lit_tensors(c)))
-    hf = convert(old, path / "to-hf", "hf")
-    return hf, convert(hf, path / "back", "lit-legacy")
+    tensors = layouts.lit_tensors(c)
+    old = write_legacy(path / "old", c, layouts.to_legacy(c, tensors))
+    hf, lit = (step(old, path / to, "lit-legacy", to, c) for to in ("hf", "lit"))
+    again = [step(hf, path / "hf-back", "hf", "lit-legacy", c), step(lit, path / "lit-back", "lit", "lit-legacy", c)]
+    return SimpleNamespace(c=c, tensors=tensors, source=old, hf=hf, lit=lit, legacy=again)
 
 
 tutorials = ahead(there_and_back)
@@ -153,12 +220,13 @@ tutorials = ahead(there_and_back)
 
 @pytest.mark.parametrize("name", TUTORIAL)
 def test_tensors_of_the_tutorials(name, tutorials):
-    c = small(of_tutorial(TUTORIAL[name]))
-    tensors = layouts.lit_tensors(c)
-    hf, again = tutorials(name)
-    same(hf_state(hf), layouts.to_hf(c, tensors))
-    same(lit_state(again), layouts.to_legacy(c, tensors))
-    assert json.loads((again / "lit_config.json").read_text()) == as_tutorial(c)
+    made = tutorials(name)
+    same(hf_state(made.hf), layouts.to_hf(made.c, made.tensors))
+    same(lit_state(made.lit), made.tensors)
+    same(lit_state(made.lit), litgpt_convert.from_legacy(made.c, lit_state(made.source)))
+    for again in made.legacy:
+        same(lit_state(again), lit_state(made.source))
+        assert json.loads((again / "lit_config.json").read_text()) == as_tutorial(made.c)
 
 
 def told(c, to, path, **real):
