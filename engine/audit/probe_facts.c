@@ -8,7 +8,7 @@
 enum {
     MAX_CASES = 256, /* configs tried from one base; beyond, one field at a time */
     MAX_FIELDS = 12,
-    MAX_CHOICES = 8,
+    MAX_CHOICES = 16,
 };
 
 typedef struct field_cases {
