@@ -192,19 +192,6 @@ def test_config_of_the_older_layout(name, around):
                 made.c.norm_class_name, made.c.mlp_class_name]
 
 
-@pytest.mark.parametrize("name", TODAY)
-def test_config_made_for_hf(name, around):
-    made = around(name)
-    told = layouts.hf_config(made.c)
-    for path in made.hf:
-        fields = json.loads((path / "config.json").read_text())
-        assert not {k: (v, told[k]) for k, v in fields.items() if k in told and v != told[k] and k not in TYPED}
-
-
-# config.json says these in several ways that mean the same
-TYPED = {"model_type", "rope_scaling", "hidden_act", "multi_query", "sliding_window"}
-
-
 def there_and_back(name, path):
     """lit-legacy -> hf -> lit-legacy, and lit-legacy -> lit -> lit-legacy."""
     c = small(of_tutorial(TUTORIAL[name]))

@@ -1,7 +1,7 @@
-"""What stands in config.json when no original is carried beside the weights, for every model that Lit-GPT knows by name.
+"""config.json of every model that Lit-GPT knows by name, with an original beside the weights and without.
 
-Each model is made in Lit-GPT's layout, of little sizes, and converted straight to Hugging Face's. Its config is
-compared as transformers reads it, all fields, with the one that layouts.py writes by hand.
+Each model is made in Lit-GPT's layout, of little sizes, and converted straight to Hugging Face's. An original comes back as
+it was; what is made without one is compared with it as transformers reads both, in all fields. layouts.py has the original.
 """
 
 import dataclasses
@@ -13,17 +13,17 @@ import yaml
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 import layouts
-from make_tiny import filled, hf_state, same
-from program import run
+from make_tiny import filled, hf_json, hf_state, same
+from program import convert, run
 from test_named import TODAY, TUTORIAL, as_tutorial, of_tutorial, small
 
 # Lit-GPT's config does not say them, and no tensor tells.
-UNSAID = {"bos_token_id", "eos_token_id", "pad_token_id"}
+UNSAID = {"bos_token_id", "eos_token_id", "pad_token_id", "use_cache"}
 # Fields that one model class of a family has and another has not, where they change nothing.
 INERT = {"attention_bias": False, "mlp_bias": False, "rope_scaling": None, "sliding_window": None}
 
 
-def written(c, path, tensors, name, text):
+def written(path, tensors, name, text):
     path.mkdir()
     torch.save(tensors, path / "lit_model.pth")
     (path / name).write_text(text)
@@ -54,7 +54,8 @@ def judge(c, origin, path):
     assert report["from"] == origin
     assert {s["rules"].replace("-", "_") for s in report["steps"]} - {"lit_legacy"} == {layouts.family_of(c)}
     same(hf_state(path / "hf"), layouts.to_hf(c, layouts.lit_tensors(c)))
-    (path / "config.json").write_text(json.dumps(expected(c)))
+    (path / "config.json").write_text(json.dumps({**expected(c), "bos_token_id": 3, "use_cache": False}))
+    assert hf_json(convert(path, path / "again", "hf")) == hf_json(path)
     made, theirs = filled(path / "hf"), filled(path)
     assert not {k: (made.get(k), v) for k, v in theirs.items() if k not in UNSAID and made.get(k, "absent") != v}
     assert {k: made[k] for k in made.keys() - theirs.keys()}.items() <= INERT.items()
@@ -63,12 +64,12 @@ def judge(c, origin, path):
 @pytest.mark.parametrize("name", TODAY)
 def test_of_today(name, tmp_path):
     c = small(TODAY[name])
-    judge(c, "lit", written(c, tmp_path / "lit", layouts.lit_tensors(c), "model_config.yaml",
+    judge(c, "lit", written(tmp_path / "lit", layouts.lit_tensors(c), "model_config.yaml",
                             yaml.dump(dataclasses.asdict(c))))
 
 
 @pytest.mark.parametrize("name", TUTORIAL)
 def test_of_the_tutorials(name, tmp_path):
     c = small(of_tutorial(TUTORIAL[name]))
-    judge(c, "lit-legacy", written(c, tmp_path / "lit", layouts.to_legacy(c, layouts.lit_tensors(c)),
-                                   "lit_config.json", json.dumps(as_tutorial(c))))
+    judge(c, "lit-legacy", written(tmp_path / "lit", layouts.to_legacy(c, layouts.lit_tensors(c)), "lit_config.json",
+                                   json.dumps(as_tutorial(c))))
