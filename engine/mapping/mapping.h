@@ -338,6 +338,9 @@ RT_NODISCARD rt_status mapping_all(context *cx, const mapping *const **out, size
 
 /* The side whose layout this is; false: neither. */
 bool mapping_side(const mapping *m, const char *layout, unsigned *side);
+
+/* The rule of a name, its first alternative where it has several; or NULL. */
+const map_rule *mapping_rule(const mapping *m, const char *name);
 /* Index of the axis or UINT32_MAX. */
 uint32_t mapping_axis(const mapping *m, const char *name);
 

@@ -134,3 +134,13 @@ void walk_items(check *ck, item_visit visit)
         walk_list(ck, &list, NULL, ck->items.at[i].from, visit);
     }
 }
+
+const map_rule *mapping_rule(const mapping *m, const char *name)
+{
+    for (size_t r = 0; r < m->rules.n; r++) {
+        if (strcmp(m->rules.at[r].name, name) == 0) {
+            return &m->rules.at[r];
+        }
+    }
+    return NULL;
+}

@@ -3,17 +3,6 @@
 
 #include "mapping/check.h"
 
-/* The first alternative, which stands for the rule; or NULL. */
-static const map_rule *rule_named(const check *ck, const char *name)
-{
-    for (size_t i = 0; i < ck->m->rules.n; i++) {
-        if (strcmp(ck->m->rules.at[i].name, name) == 0) {
-            return &ck->m->rules.at[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- stored alike ---------------------------------------------------------------- */
 
 typedef VEC(const map_dim *) flat_dims;
@@ -82,7 +71,8 @@ static void complain_unlike(check *ck, const map_tie *tie, const map_tensor *x,
 /* The first alternatives are what is tied. */
 static void check_alike(check *ck, const map_tie *tie)
 {
-    const map_rule *r = rule_named(ck, tie->rule), *to = rule_named(ck, tie->to);
+    const map_rule *r = mapping_rule(ck->m, tie->rule),
+                   *to = mapping_rule(ck->m, tie->to);
     if (r == NULL || to == NULL) {
         return; /* reported: it could not be built */
     }
@@ -151,7 +141,7 @@ void drops_check(check *ck)
         if (d->same == NULL) {
             continue;
         }
-        const map_rule *r = rule_named(ck, d->same);
+        const map_rule *r = mapping_rule(ck->m, d->same);
         if (r == NULL) {
             diag *dg = complain(ck, "unknown-rule", d->at,
                                 "there is no rule `%s` that a dropped tensor could "

@@ -17,50 +17,6 @@ typedef struct claimer {
     account *acc;
 } claimer;
 
-/* ---- axes told by names only --------------------------------------------------- */
-
-static void learn_ranges(claimer *c)
-{
-    for (size_t r = 0; r < c->m->rules.n; r++) {
-        const map_rule *rule = &c->m->rules.at[r];
-        for (uint32_t k = 0; k < rule->captures.n; k++) {
-            const map_capture *cap = &rule->captures.at[k];
-            if (cap->axis == NO_AXIS || !cap->is_number || cap->lo != NULL ||
-                cap->hi != NULL || c->v->size[cap->axis] != SIZE_UNKNOWN) {
-                continue;
-            }
-            int64_t n = 0;
-            const char *witness = NULL;
-            int64_t *numbers = NEW_N(c->cx->arena, int64_t, rule->captures.n + 1);
-            const char **words =
-                NEW_N(c->cx->arena, const char *, rule->captures.n + 1);
-            for (size_t t = 0; t < rule->tensors[c->from].n; t++) {
-                const map_name *name = &rule->tensors[c->from].at[t].name;
-                if (!capture_in_name(name, k)) {
-                    continue;
-                }
-                for (size_t i = 0; i < c->in->tensors.n; i++) {
-                    if (name_match(c->cx->arena, c->m, name, c->v->choice,
-                                   rule->captures.at, c->in->tensors.at[i].name,
-                                   numbers, words) &&
-                        numbers[k] >= n) {
-                        n = numbers[k] + 1;
-                        witness = c->in->tensors.at[i].name;
-                    }
-                }
-            }
-            if (witness != NULL) {
-                values_learn_range(
-                    c->cx, c->v, cap->axis, n,
-                    arena_printf(c->cx->arena, "the highest name is %s", witness));
-                c->v->size[cap->axis] = n;
-                c->v->size_from[cap->axis] =
-                    arena_printf(c->cx->arena, "from names, up to %s", witness);
-            }
-        }
-    }
-}
-
 /* ---- guards -------------------------------------------------------------------- */
 
 static int guards_hold(claimer *c, const expr *const *guards, size_t n,
@@ -116,22 +72,12 @@ static const map_tie *tie_of(const claimer *c, const map_rule *rule)
     return NULL;
 }
 
-static const map_rule *rule_named(const mapping *m, const char *name)
-{
-    for (size_t r = 0; r < m->rules.n; r++) {
-        if (strcmp(m->rules.at[r].name, name) == 0) {
-            return &m->rules.at[r];
-        }
-    }
-    return NULL;
-}
-
 /* The head is not stored: make it from the tensor it is tied to, if the config says so.
  */
 static bool claim_tied(claimer *c, instance *x, const map_tie *tie, const char **hint)
 {
-    const map_rule *to = rule_named(c->m, tie->to);
-    const bool main_alternative = x->rule == rule_named(c->m, tie->rule);
+    const map_rule *to = mapping_rule(c->m, tie->to);
+    const bool main_alternative = x->rule == mapping_rule(c->m, tie->rule);
     if (to == NULL || !main_alternative) {
         return false;
     }
@@ -356,170 +302,6 @@ static rt_status claim_rule(claimer *c, const map_rule *rule)
     return RT_OK;
 }
 
-/* ---- drops --------------------------------------------------------------------- */
-
-static bool in_ranges(claimer *c, const map_capture *caps, size_t n,
-                      const map_name *name, const int64_t *numbers)
-{
-    for (uint32_t k = 0; k < n; k++) {
-        int64_t lo, hi;
-        if (!caps[k].is_number || !capture_in_name(name, k)) {
-            continue;
-        }
-        const bool open = caps[k].lo != NULL && caps[k].hi == NULL;
-        if (open) { /* {l in n..}: no upper end */
-            const value *x = values_eval(c->cx, c->v, caps[k].lo, NULL, NULL);
-            if (x == NULL || x->kind != V_INT || numbers[k] < x->i) {
-                return false;
-            }
-        } else if (capture_range_of(c->cx, c->v, &caps[k], &lo, &hi) &&
-                   (numbers[k] < lo || numbers[k] >= hi)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* `drop S name = rule`: the tensor that the dropped one must equal; NULL when it is not
- * there, which is said elsewhere. */
-static const plan_tensor *copy_of(const claimer *c, const map_drop *drop)
-{
-    const map_rule *rule = drop->same != NULL ? rule_named(c->m, drop->same) : NULL;
-    if (rule == NULL) {
-        return NULL;
-    }
-    const map_name *name = &rule->tensors[c->from].at[0].name;
-    return stage_find(c->in,
-                      name_fill(c->cx->arena, c->m, name, c->v->choice, NULL, NULL));
-}
-
-static void account_drop_of(claimer *c, const map_drop *drop, const plan_tensor *t)
-{
-    account_drop line = {t->name, drop->because, drop->keep, drop->at,
-                         drop->keep ? EXACT : LOSSY};
-    const plan_tensor *other = copy_of(c, drop);
-    if (drop->keep) {
-        vec_push(c->cx->arena, &c->acc->kept, *t);
-    }
-    if (other != NULL) {
-        const bool same_shape =
-            t->rank == other->rank &&
-            memcmp(t->shape, other->shape, t->rank * sizeof *t->shape) == 0;
-        line.class_of = EXACT_IF;
-        vec_push(c->cx->arena, &c->acc->conditions,
-                 ((condition){.kind = CONDITION_COPY,
-                              .name = t->name,
-                              .other = other->name,
-                              .pieces = t->pieces,
-                              .others = same_shape ? other->pieces : (piece_list){0},
-                              .at = drop->at}));
-    }
-    vec_push(c->cx->arena, &c->acc->drops, line);
-}
-
-static rt_status claim_drops(claimer *c)
-{
-    for (size_t d = 0; d < c->m->drops.n; d++) {
-        const map_drop *drop = &c->m->drops.at[d];
-        if (drop->side != c->from) {
-            continue;
-        }
-        const size_t n_caps = drop->captures.n;
-        int64_t *numbers = NEW_N(c->cx->arena, int64_t, n_caps + 1);
-        const char **words = NEW_N(c->cx->arena, const char *, n_caps + 1);
-        for (size_t i = 0; i < c->in->tensors.n; i++) {
-            const char *name = c->in->tensors.at[i].name;
-            if (c->out->taken[i] ||
-                !name_match(c->cx->arena, c->m, &drop->name, c->v->choice,
-                            drop->captures.at, name, numbers, words) ||
-                !in_ranges(c, drop->captures.at, n_caps, &drop->name, numbers)) {
-                continue;
-            }
-            const int holds = guards_hold(c, drop->guards.at, drop->guards.n,
-                                          drop->captures.at, n_caps, numbers, words);
-            if (holds < 0) {
-                return RT_MISMATCH;
-            }
-            if (holds == 1) {
-                c->out->taken[i] = true;
-                account_drop_of(c, drop, &c->in->tensors.at[i]);
-            }
-        }
-    }
-    return RT_OK;
-}
-
-/* ---- header shapes ------------------------------------------------------------- */
-
-static rt_status learn_shapes(claimer *c)
-{
-    for (size_t i = 0; i < c->out->at.n; i++) {
-        const instance *x = &c->out->at.at[i];
-        bool *part_on;
-        TRY(instance_parts(c->cx, c->v, x, &part_on));
-        for (size_t t = 0; t < x->n_from; t++) {
-            for (size_t k = 0; k < x->n_combinations; k++) {
-                const plan_tensor *pt =
-                    &c->in->tensors.at[x->found[t * x->n_combinations + k]];
-                if (pt->dt != DT_UNKNOWN && !rule_has_own_axes(c->m, x->rule)) {
-                    values_learn(c->cx, c->v, &x->from[t], pt->name, pt->shape,
-                                 pt->rank, part_on);
-                }
-            }
-        }
-    }
-    return RT_OK;
-}
-
-static void collect_parts(const map_dim *d, const expr **when)
-{
-    for (size_t i = 0; i < d->kids.n; i++) {
-        collect_parts(d->kids.at[i], when);
-    }
-    for (size_t i = 0; i < d->parts.n; i++) {
-        when[d->parts.at[i].id] = d->parts.at[i].when;
-        collect_parts(d->parts.at[i].body, when);
-    }
-}
-
-rt_status instance_parts(context *cx, const values *v, const instance *x,
-                         bool **part_on)
-{
-    *part_on = NULL;
-    if (x->rule->n_parts == 0) {
-        return RT_OK;
-    }
-    const expr **when = NEW_N(cx->arena, const expr *, x->rule->n_parts);
-    bool any = false;
-    for (unsigned side = 0; side < 2; side++) {
-        for (size_t t = 0; t < x->rule->tensors[side].n; t++) {
-            const map_dims *d = x->rule->tensors[side].at[t].dims;
-            for (size_t i = 0; i < d->all.n; i++) {
-                collect_parts(d->all.at[i], when);
-            }
-        }
-    }
-    for (uint32_t i = 0; i < x->rule->n_parts; i++) {
-        any = any || when[i] != NULL;
-    }
-    if (!any) {
-        return RT_OK;
-    }
-    const binding b = {.captures = x->rule->captures.at,
-                       .numbers = x->numbers,
-                       .words = x->words,
-                       .n = x->rule->captures.n};
-    *part_on = NEW_N(cx->arena, bool, x->rule->n_parts);
-    for (uint32_t i = 0; i < x->rule->n_parts; i++) {
-        const int holds = when[i] != NULL ? values_holds(cx, v, when[i], &b) : 1;
-        if (holds < 0) {
-            return RT_MISMATCH;
-        }
-        (*part_on)[i] = holds == 1;
-    }
-    return RT_OK;
-}
-
 /* A name of a rule that only makes it: `rest` doesn't take that. */
 static bool is_one_way(claimer *c, const char *name)
 {
@@ -545,7 +327,7 @@ rt_status claim_all(context *cx, const stage *in, values *v, claims *out, accoun
     claimer c = {
         .cx = cx, .m = v->m, .from = v->side, .in = in, .v = v, .out = out, .acc = acc};
     out->taken = NEW_N(cx->arena, bool, in->tensors.n + 1);
-    learn_ranges(&c);
+    learn_ranges(cx, in, v);
     TRY(captures_check(cx, c.m, v, in->tensors.n));
     for (size_t r = 0; r < c.m->rules.n; r++) {
         const map_rule *rule = &c.m->rules.at[r];
@@ -553,7 +335,7 @@ rt_status claim_all(context *cx, const stage *in, values *v, claims *out, accoun
             TRY(claim_rule(&c, rule));
         }
     }
-    TRY(claim_drops(&c));
+    TRY(claim_drops(cx, in, v, out->taken, acc));
     claim_unscaled(cx, in, v, out->taken, acc);
     claim_constants(cx, in, v, out->taken, acc);
     for (size_t i = 0; i < in->tensors.n; i++) {
@@ -562,5 +344,5 @@ rt_status claim_all(context *cx, const stage *in, values *v, claims *out, accoun
             vec_push(cx->arena, &acc->unmapped, in->tensors.at[i].name);
         }
     }
-    return learn_shapes(&c);
+    return learn_shapes(cx, in, v, out);
 }

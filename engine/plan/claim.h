@@ -35,9 +35,20 @@ typedef struct claims {
 size_t instance_n_read(const instance *x);
 const map_name *instance_name(const instance *x, size_t t);
 
-/* Which guarded parts of the rule's sums are there: by part id, or NULL: all. */
+/* Which guarded parts of the rule's sums are there: by part id, or NULL: all (learn.c).
+ */
 RT_NODISCARD rt_status instance_parts(context *cx, const values *v, const instance *x,
                                       bool **part_on);
+
+/* What the names and the headers tell of sizes (learn.c), put into v: of axes that only
+ * numbers in names run over; of all axes, when the instances are found. */
+void learn_ranges(context *cx, const stage *in, values *v);
+RT_NODISCARD rt_status learn_shapes(context *cx, const stage *in, values *v,
+                                    const claims *found);
+
+/* Tensors that `drop` lines name (drops.c): taken, and accounted for. */
+RT_NODISCARD rt_status claim_drops(context *cx, const stage *in, const values *v,
+                                   bool *taken, account *acc);
 
 /* Constant tensors of the side that is read (constants.c): taken, and to be checked. */
 void claim_constants(context *cx, const stage *in, const values *v, bool *taken,
