@@ -54,8 +54,8 @@ RT_NODISCARD rt_status claim_drops(context *cx, const stage *in, const values *v
 void claim_constants(context *cx, const stage *in, const values *v, bool *taken,
                      account *acc);
 
-/* Tensors of 8-bit floats that no rule took, though their names have scales in this
- * layout (scales.c): taken, and their scales are missing. */
+/* Tensors of 8-bit floats that no rule took in a layout that has scales (scales.c):
+ * taken, and their scales are missing, or they have no rule. */
 void claim_unscaled(context *cx, const stage *in, const values *v, bool *taken,
                     account *acc);
 

@@ -248,27 +248,50 @@ bool scale_boxes(applier *ap, const instance *x, size_t combination,
 
 /* ---- tensors without scales ---------------------------------------------------- */
 
-void claim_unscaled(context *cx, const stage *in, const values *v, bool *taken,
-                    account *acc)
+/* The scale that a rule asks for beside this tensor and that is not there, or NULL. */
+static const char *missing_scale(context *cx, const stage *in, const values *v,
+                                 const map_rule *rule, const char *name)
+{
+    const map_scale *scale = rule_scale(rule, v->side);
+    int64_t *numbers = NEW_N(cx->arena, int64_t, rule->captures.n + 1);
+    const char **words = NEW_N(cx->arena, const char *, rule->captures.n + 1);
+    if (scale == NULL ||
+        !name_match(cx->arena, v->m, &rule->tensors[v->side].at[0].name, v->choice,
+                    rule->captures.at, name, numbers, words)) {
+        return NULL;
+    }
+    const char *wanted =
+        name_fill(cx->arena, v->m, &scale->name, v->choice, numbers, words);
+    return stage_find(in, wanted) == NULL ? wanted : NULL;
+}
+
+static void claim_one(context *cx, const stage *in, const values *v,
+                      const plan_tensor *t, account *acc)
 {
     for (size_t r = 0; r < v->m->rules.n; r++) {
         const map_rule *rule = &v->m->rules.at[r];
-        const map_scale *scale = rule_scale(rule, v->side);
-        int64_t *numbers = NEW_N(cx->arena, int64_t, rule->captures.n + 1);
-        const char **words = NEW_N(cx->arena, const char *, rule->captures.n + 1);
-        for (size_t i = 0; scale != NULL && i < in->tensors.n; i++) {
-            const plan_tensor *t = &in->tensors.at[i];
-            if (taken[i] || !dtype_is_f8(t->dt) ||
-                !name_match(cx->arena, v->m, &rule->tensors[v->side].at[0].name,
-                            v->choice, rule->captures.at, t->name, numbers, words)) {
-                continue;
-            }
-            const char *name =
-                name_fill(cx->arena, v->m, &scale->name, v->choice, numbers, words);
-            taken[i] = true;
+        const char *wanted = missing_scale(cx, in, v, rule, t->name);
+        if (wanted != NULL) {
             vec_push(cx->arena, &acc->missing,
-                     ((account_missing){name, rule,
+                     ((account_missing){wanted, rule,
                                         "8-bit floats say nothing without scales"}));
+            return;
+        }
+    }
+    vec_push(cx->arena, &acc->unmapped, t->name);
+}
+
+void claim_unscaled(context *cx, const stage *in, const values *v, bool *taken,
+                    account *acc)
+{
+    bool has_scales = false;
+    for (size_t r = 0; r < v->m->rules.n; r++) {
+        has_scales = has_scales || rule_scale(&v->m->rules.at[r], v->side) != NULL;
+    }
+    for (size_t i = 0; has_scales && i < in->tensors.n; i++) {
+        if (!taken[i] && dtype_is_f8(in->tensors.at[i].dt)) {
+            taken[i] = true;
+            claim_one(cx, in, v, &in->tensors.at[i], acc);
         }
     }
 }

@@ -159,6 +159,8 @@ CASES = [
          {"one.w": build((2, 3), lambda i, j: count((2, 3))[i, j] * (2 + j // 2 * 2), "BF16"), "h": half,
           "two.x.w": build((4, 1), lambda i, j: i * (1 + i // 2 * 2), "BF16")}, back=None, options=("--dequantize",)),
     Case("times: no scale for a tensor of 8 bits", ANY, {**ANY_A, "h": half, "one.s": Tensor((1, 2), [2, 4])}, {}, options=("--dequantize",), fails="missing"),
+    Case("times: rest takes no tensor of 8 bits", ANY, {**ANY_A, "h": half, "one.s": Tensor((1, 2), [2, 4]), "two.x.s": Tensor((2, 1), [1, 3]), "z": eight}, {},
+         options=("--dequantize",), fails="unmapped"),
     Case("times: no tensor for a scale", ANY, {"h": half, "one.s": Tensor((1, 2), [2, 4])}, {}, options=("--dequantize",), fails="missing"),
     Case("times: a scale of another shape", ANY, {**ANY_A, "one.s": Tensor((2, 3), range(6)), "two.x.s": Tensor((2, 1), [1, 3])}, {},
          options=("--dequantize",), fails="scale-shape"),

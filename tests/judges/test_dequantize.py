@@ -146,6 +146,48 @@ def test_a_merge_on_top_is_the_exact_sum_rounded_once(each, tmp_path):
     run("verify", "--dequantize", "--adapter", tmp_path / "a", path, tmp_path / "merged")
 
 
+@pytest.mark.parametrize("strategy", ["tensor", "channel"])
+def test_a_scale_for_each_tensor_or_row(strategy, models, tmp_path):
+    """As llm-compressor stores them: scales in bfloat16 of shape [1] or [rows, 1], those of activations beside."""
+    source = tmp_path / "source"
+    shutil.copytree(models("llama-gqa"), source)
+    state, want = {}, {}
+    for name, w in hf_state(source).items():
+        state[name] = want[name] = w.to(torch.bfloat16)
+        if not any(p in name for p in PLAIN):
+            amax = w.abs().max() if strategy == "tensor" else w.abs().amax(1, keepdim=True)
+            scale = (amax / 448).to(torch.bfloat16).reshape(-1, *[1] * (strategy == "channel"))
+            state[name] = (w / scale.float()).clamp(-448, 448).to(torch.float8_e4m3fn)
+            state[name + "_scale"] = scale
+            state[name.replace("weight", "input_scale")] = torch.ones(1, dtype=torch.bfloat16)
+            want[name] = state[name].double() * scale.double()
+    save_file(state, source / "model.safetensors", {"format": "pt"})
+    method = {"quant_method": "compressed-tensors", "format": "float-quantized",
+              "config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "float", "strategy": strategy}}}}
+    (source / "config.json").write_text(json.dumps({**hf_json(source), "quantization_config": method, "torch_dtype": "bfloat16"}))
+    out = convert(source, tmp_path / "out", "hf", "--dequantize")
+    same(hf_state(out), once({k: v.double() for k, v in want.items()}))
+    loaded(out, torch.bfloat16)
+    convert(source, tmp_path / "lit", "lit", "--dequantize")
+
+
+def test_a_deepseek_with_experts(models, tmp_path):
+    source = tmp_path / "source"
+    shutil.copytree(models("deepseek_v3"), source)
+    state = quantise({k: v for k, v in hf_state(source).items() if v.dim() == 2}) | {
+        k: v.to(torch.bfloat16) for k, v in hf_state(source).items() if v.dim() != 2}
+    bias = {k: v for k, v in hf_state(source).items() if "correction_bias" in k}
+    assert bias
+    state |= bias  # stays in float32, as published
+    save_file(state, source / "model.safetensors", {"format": "pt"})
+    method = {"quant_method": "fp8", "weight_block_size": [BLOCK, BLOCK]}
+    (source / "config.json").write_text(json.dumps({**hf_json(source), "quantization_config": method}))
+    out = convert(source, tmp_path / "out", "hf", "--dequantize")
+    same(hf_state(out), {**once(exact(state)), **bias})
+    lit = convert(source, tmp_path / "lit", "lit", "--dequantize")
+    same(lit_state(lit), lit_state(convert(out, tmp_path / "again", "lit")))
+
+
 # ---- what is refused ----------------------------------------------------------------
 
 
@@ -221,7 +263,7 @@ def test_weights_and_scales_of_integers(base, tmp_path):
     refused(source, tmp_path, "scale-type", NAME + "_scale_inv")
 
 
-@pytest.mark.parametrize("method", ["gptq", "awq", "bitsandbytes", "mxfp4", "gguf", "compressed-tensors"])
+@pytest.mark.parametrize("method", ["gptq", "awq", "bitsandbytes", "mxfp4", "gguf", "fbgemm_fp8"])
 def test_other_methods_are_refused_with_the_reason(method, models, tmp_path):
     source = tmp_path / "source"
     shutil.copytree(models("llama-mha"), source)
