@@ -305,7 +305,7 @@ static void provoke(test_run *r)
         stage *out = NULL;
         account *acc = NULL;
         const stage *in = stage_of_inventory(&r->cx, &p, inv);
-        stage_bind_choices(&r->cx, in, v);
+        stage_bind_choices(&r->cx, in, v->side, v);
         const rt_status status = stage_apply(&r->cx, in, v, NULL, &out, &acc);
         if (status != RT_OK || account_report(&r->cx, acc) != RT_OK) {
             return;

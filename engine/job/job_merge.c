@@ -61,7 +61,7 @@ static rt_status family_values(builder *b, values **out)
     unsigned side = 0;
     mapping_side(family, b->layout, &side);
     TRY(values_read(b->cx, family, side, b->config, b->config_path, out));
-    stage_bind_choices(b->cx, b->at, *out);
+    stage_bind_choices(b->cx, b->at, side, *out);
     b->j->because =
         arena_printf(b->cx->arena, "family %s by %s", family->name, because);
     return RT_OK;

@@ -174,7 +174,7 @@ static void note_ties(applier *ap)
     }
 }
 
-void stage_bind_choices(context *cx, const stage *in, values *v)
+void stage_bind_choices(context *cx, const stage *in, unsigned side, values *v)
 {
     const mapping *m = v->m;
     for (uint32_t c = 0; c < m->choices.n; c++) {
@@ -188,8 +188,8 @@ void stage_bind_choices(context *cx, const stage *in, values *v)
                 int64_t *numbers = NEW_N(cx->arena, int64_t, rule->captures.n + 1);
                 const char **words =
                     NEW_N(cx->arena, const char *, rule->captures.n + 1);
-                for (size_t t = 0; t < rule->tensors[v->side].n; t++) {
-                    const map_name *n = &rule->tensors[v->side].at[t].name;
+                for (size_t t = 0; t < rule->tensors[side].n; t++) {
+                    const map_name *n = &rule->tensors[side].at[t].name;
                     bool uses = false;
                     for (size_t s = 0; s < n->segs.n; s++) {
                         uses = uses || (n->segs.at[s].kind == NAME_CHOICE &&
@@ -211,6 +211,18 @@ void stage_bind_choices(context *cx, const stage *in, values *v)
     }
 }
 
+/* What was set aside is called as the side that is written called it. */
+static void bind_by_kept(context *cx, const stage *kept, values *v)
+{
+    stage names = {0};
+    for (size_t i = 0; kept != NULL && i < kept->tensors.n; i++) {
+        plan_tensor t = kept->tensors.at[i];
+        t.name = arena_strndup(cx->arena, t.name, strcspn(t.name, "#")); /* of a part */
+        vec_push(cx->arena, &names.tensors, t);
+    }
+    stage_bind_choices(cx, &names, 1 - v->side, v);
+}
+
 rt_status stage_apply(context *cx, const stage *in, values *v, const stage *kept,
                       stage **out, account **acc)
 {
@@ -225,7 +237,8 @@ rt_status stage_apply(context *cx, const stage *in, values *v, const stage *kept
     ap.acc->m = v->m;
     ap.acc->from = v->side;
     *acc = ap.acc;
-    stage_bind_choices(cx, in, v);
+    bind_by_kept(cx, kept, v);
+    stage_bind_choices(cx, in, v->side, v);
     TRY(claim_all(cx, in, v, &ap.claims, ap.acc));
     if (!in->names_only) {
         TRY(values_solve(cx, v));

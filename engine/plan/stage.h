@@ -69,8 +69,9 @@ typedef struct account {
     size_t n_claimed;
 } account;
 
-/* Bind the choices of the mapping by the names that are there (values->choice). */
-void stage_bind_choices(context *cx, const stage *in, values *v);
+/* Bind the choices of the mapping by the names of `side` that are there
+ * (values->choice). */
+void stage_bind_choices(context *cx, const stage *in, unsigned side, values *v);
 
 /* Apply the mapping of `v`, read from side v->side.  `kept` (may be NULL) holds what an
  * earlier conversion set aside.  Everything found wrong goes to the account;

@@ -200,6 +200,20 @@ def test_gemma3_with_vision_comes_back_whole(vision, tmp_path):
     transformers.Gemma3ForConditionalGeneration.from_pretrained(back)
 
 
+def test_the_names_of_what_was_set_aside_are_written_again(vision, tmp_path):
+    """The classes call the text model otherwise than their files do; some files have those names."""
+    names = {"language_model.model.": "model.language_model.", "vision_tower.": "model.vision_tower.",
+             "multi_modal_projector.": "model.multi_modal_projector."}
+    source, state = tmp_path / "source", {}
+    shutil.copytree(vision[0], source)
+    for name, value in hf_state(source).items():
+        start = next(x for x in names if name.startswith(x))
+        state[names[start] + name.removeprefix(start)] = value
+    safetensors.torch.save_file(state, source / "model.safetensors", {"format": "pt"})
+    lit = convert(source, tmp_path / "lit", "lit")
+    same(hf_state(convert(lit, tmp_path / "back", "hf-vision")), state)
+
+
 def test_what_is_left_out_counts_in_the_class(vision, models, tmp_path):
     done = run("convert", "--to", "lit", vision[0], tmp_path / "lit")
     assert "(exact with the side-car)" in done.stderr
