@@ -9,34 +9,14 @@ transformers' defaults, and the digests; no weights. Where litgpt's converter do
 model there are no digests: its result is judged by what it computes (tests/judges).
 """
 
-import hashlib
+import dataclasses
 import json
-import math
-import sys
-from pathlib import Path
 
-import torch
 import transformers
+from litgpt.config import Config
+from making import digests, hf_json, numbered, write
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "judges"))
-
-from make_tiny import CASES, Case  # noqa: E402
-
-
-
-def numbered(shapes):
-    at, out = 0, {}
-    for name in sorted(shapes):
-        n = math.prod(shapes[name])
-        out[name] = torch.arange(at, at + n, dtype=torch.float32).reshape(shapes[name])
-        at += n
-    assert at < 2**24  # or floats would skip numbers
-    return out
-
-
-def digest(t):
-    return hashlib.sha256(t.contiguous().numpy().tobytes()).hexdigest()[:16]
+from make_tiny import CASES, Case
 
 
 YARN = dict(rope_type="yarn", factor=4.5, beta_fast=33, beta_slow=2, mscale=0.5, mscale_all_dim=0.25,
@@ -47,8 +27,22 @@ GELU = [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
         ({"hidden_act": "gelu_new"}, {"gelu_approximate": "tanh"}),
         ({"hidden_act": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
         ({"hidden_act": "relu"}, "no row of the table fits")]
+ROPES = [({"rope_scaling": {"rope_type": "default", "rope_theta": 7.0, "partial_rotary_factor": 0.5}}, {"rope_condense_ratio": 1}),
+         ({"rope_scaling": {"type": "default"}}, {"rope_condense_ratio": 1}),
+         ({"rope_scaling": {"rope_type": "linear", "factor": 4.5}}, {"rope_condense_ratio": 1, "factor": 4.5}),
+         ({"rope_scaling": {"type": "llama3", "factor": 4.5, "low_freq_factor": 1.5, "high_freq_factor": 3.5,
+                            "original_max_position_embeddings": 48}},
+          {"rope_condense_ratio": 1, "factor": 4.5, "low_freq_factor": 1.5, "high_freq_factor": 3.5, "original_max_seq_len": 48}),
+         ({"rope_scaling": {"rope_type": "unheard"}}, "no row of the table fits")]
+WINDOW = [({"use_sliding_window": True}, "window would be in every layer")]
 VARIANTS = {
-    "gpt_neox": GELU + [({"hidden_act": "gelu_fast"}, {"gelu_approximate": "tanh"}),
+    "llama-mha": ROPES + [({"rope_scaling": {"rope_type": "linear", "factor": 4.0}}, {"rope_condense_ratio": 4}),
+                          ({"rope_scaling": None, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, {"rope_condense_ratio": 4})],
+    "llama": [({"quantization_config": {"quant_method": "gptq"}}, "quantised")],
+    "qwen2": WINDOW + [({"attention_bias": True}, "no bias on o_proj")],
+    "qwen3": WINDOW,
+    "gpt_neox": GELU + [({"attention_bias": False}, "one flag for all biases"),
+                        ({"hidden_act": "gelu_fast"}, {"gelu_approximate": "tanh"}),
                         ({"rotary_pct": None, "partial_rotary_factor": 1.0}, {"rotary_percentage": 1.0}),
                         ({"rotary_pct": None, "partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 1.0, "rope_type": "default",
                                                                   "rope_theta": 10000.0}},
@@ -68,7 +62,7 @@ VARIANTS = {
     "gemma2": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
                ({"hidden_activation": "gelu_new"}, {"gelu_approximate": "tanh"})],
-    "gemma3": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
+    "gemma3": ROPES + [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
                ({"hidden_activation": "gelu_new"}, {"gelu_approximate": "tanh"}),
                ({"attn_logit_softcapping": 30.5, "final_logit_softcapping": 20.5},
@@ -83,19 +77,40 @@ VARIANTS = {
                "rope_parameters": {"partial_rotary_factor": 0.5, "rope_type": "default", "rope_theta": 10000.0}},
               {"rotary_percentage": 0.5})],
     "deepseek_v3": [({"n_group": 1}, "one group"), ({"num_key_value_heads": 2}, "no groups of queries"),
-                    ({"attention_bias": True}, "one bias flag"), ({"q_lora_rank": "null"}, "without a rank"),
+                    ({"attention_bias": True}, "one bias flag"), ({"attention_bias": 0}, "hf.attention_bias"), ({"q_lora_rank": "null"}, "without a rank"),
                     ({"scoring_func": "sigmoid", "topk_method": "noaux_tc", "moe_layer_freq": 1}, {}),
                     *[({field: value}, "routes as DeepSeek-V3 does") for field, value in
                       (("scoring_func", "softmax"), ("topk_method", "greedy"), ("moe_layer_freq", 2), ("moe_layer_freq", "sigmoid"))],
                     ({"rope_scaling": YARN}, {"factor": 4.5, "beta_fast": 33, "beta_slow": 2, "mscale": 0.5,
                                               "mscale_all_dim": 0.25, "original_max_seq_len": 48}),
+                    ({"rope_scaling": None, "rope_parameters": YARN}, {"factor": 4.5, "beta_fast": 33}),
                     ({"rope_scaling": {"rope_type": "default", "rope_theta": 10000.0}}, {})],
 }
 # The same of Lit-GPT's config: what its fields are in Hugging Face's.
 BACK_VARIANTS = {
-    "deepseek_v3": [({"norm_topk_prob": None}, {"norm_topk_prob": "false"}),
-                    ({"routed_scaling_factor": None}, {"routed_scaling_factor": "1.0"})],
+    "llama": [({"rope_interleave": True}, "latent attention"), ({"latent_attention": {"q_lora_rank": 1}}, "latent attention"),
+              *[({x: 3.5}, "do not rescale scores") for x in ("attention_scores_scalar", "attention_logit_softcapping", "final_logit_softcapping")]],
+    "gemma": [({"name": "x"}, "by the model's name")],
+    "olmo": [({"name": "x"}, "by the name")],
+    "olmo2": [({"sliding_window_size": 8}, "has no window")],
+    "qwen2": [({"sliding_window_size": 8}, "a layer of its own")],
+    "qwen3": [({"sliding_window_size": 8}, "a layer of its own")],
+    "gemma3": [({"norm_qk": None}, "norm_qk"),
+               ({"rope_condense_ratio": 8}, {"rope_scaling.rope_type": "linear", "rope_scaling.factor": 8.0})],
+    "deepseek_v3": [({"norm_topk_prob": None}, {"norm_topk_prob": False}),
+                    ({"routed_scaling_factor": None}, {"routed_scaling_factor": 1.0})],
 }
+# What early versions stored besides, or a library leaves alone.
+ROTARY = {f"model.layers.{l}.self_attn.rotary_emb.inv_freq": 2 for l in range(2)}
+BUFFERS = {
+    "llama-mha": ROTARY, "phi": ROTARY,
+    "deepseek_v3": {**ROTARY, "model.layers.2.self_attn.rotary_emb.inv_freq": 2, "model.layers.3.eh_proj.weight": 7},
+    "falcon-7b": {f"transformer.h.{l}.self_attention.rotary_emb.inv_freq": 2 for l in range(2)},
+    "gpt_neox": {f"gpt_neox.layers.{l}.attention.{x}": 2 for l in range(2) for x in ("bias", "masked_bias", "rotary_emb.inv_freq")},
+}
+# What absence means in model_config.yaml: litgpt's Config.
+LIT_DEFAULTS = {f.name: "null" if f.default is None else f.default for f in dataclasses.fields(Config)
+                if f.default is not dataclasses.MISSING and f.name != "name"}
 TYPED = [({"tie_word_embeddings": 0}, "hf.tie_word_embeddings")]
 SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"rope_theta": 70000.0, "rope_type": "default"}},
             {"rope_base": 70000})]
@@ -104,9 +119,7 @@ SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"r
 def sides(case, tied):
     config = case.hf_config()
     config.tie_word_embeddings = tied
-    hf = json.loads(config.to_json_string(use_diff=False))
-    hf = {k: v for k, v in hf.items() if k not in ("transformers_version", "_name_or_path")}
-    hf["torch_dtype"] = "float32"
+    hf = {**hf_json(config), "torch_dtype": "float32"}
     plain = json.loads(type(config)().to_json_string(use_diff=False))
     left_out = [k for k in hf if k in plain and hf[k] == plain[k] and k not in ("model_type", "architectures")]
     return config, hf, left_out
@@ -118,7 +131,6 @@ def fixture(case, untie):
     hf["architectures"] = [type(model).__name__]
     heads = set(getattr(model, "_tied_weights_keys", None) or []) if config.tie_word_embeddings else set()
     shapes = {k: list(v.shape) for k, v in model.state_dict().items() if k not in heads}
-    lit = case.to_lit(numbered(shapes)) if case.judged else None
     return {
         "family": case.family,
         "config": hf,
@@ -126,12 +138,14 @@ def fixture(case, untie):
         "shapes": shapes,
         "head": list(getattr(model, "_tied_weights_keys", None) or []),
         "sides": ["hf", "lit"],
-        "variants": sum((VARIANTS.get(x, []) for x in sorted({case.family, case.name})), []) 
+        "variants": sum((VARIANTS.get(x, []) for x in sorted({case.family, case.name})), [])
             + SPELLED * ("rope_theta" in hf) + TYPED,
         "back_variants": BACK_VARIANTS.get(case.family, []),
+        "buffers": {x: [n] for x, n in BUFFERS.get(case.name, {}).items()},
         # litgpt's Config completes it
         "back_left_out": ["intermediate_size"] * (hf.get("intermediate_size", 4 * hf["hidden_size"]) == 4 * hf["hidden_size"]),
-        "there": lit and {k: digest(v.float()) for k, v in sorted(lit.items())},
+        "back_alike": LIT_DEFAULTS if case.name == "llama-plain" else {},
+        "there": digests(case.to_lit(numbered(shapes))) if case.judged else None,
     }
 
 
@@ -150,6 +164,11 @@ PLAIN.append(Case("falcon-new", "falcon", "Falcon", dict(new_decoder_architectur
                   dict(n_query_groups=8, intermediate_size=4 * 32)))
 PLAIN.append(Case("gpt_neox-tied", "gpt_neox", "GPTNeoX", dict(num_attention_heads=4, tie_word_embeddings=True), "pythia-14m",
                   dict(n_head=4, n_query_groups=4)))
+PLAIN.append(Case("falcon-serial", "falcon", "Falcon", dict(parallel_attn=False), "", judged=False))
+DEEPSEEK = CASES["deepseek_v3"].hf
+OWN_SIZES = {k: v for k, v in DEEPSEEK.items() if k not in ("n_group", "topk_group", "num_experts_per_tok", "routed_scaling_factor")}
+PLAIN.append(Case("deepseek_v3-plain", "deepseek_v3", "DeepseekV3", {**OWN_SIZES, "n_routed_experts": 16}, "", judged=False))
+PLAIN.append(Case("deepseek_v3-tied", "deepseek_v3", "DeepseekV3", dict(DEEPSEEK, tie_word_embeddings=True), "", judged=False))
 PLAIN.append(Case("phi-gqa", "phi", "Phi", dict(num_key_value_heads=2), "phi-1_5", dict(n_query_groups=2)))
 HEADS = dict(num_key_value_heads=8)
 
@@ -158,5 +177,4 @@ for case in [*CASES.values(), *PLAIN]:
         case.hf = {**HEADS, **case.hf}
     for untie in (False, True):
         if not untie or (case.hf_config().tie_word_embeddings and case.judged):
-            text = json.dumps(fixture(case, untie), separators=(",", ":"), sort_keys=True)
-            (HERE / f"{case.name}{'-untied' if untie else ''}.json").write_text(text + "\n")
+            write(case.name + "-untied" * untie, fixture(case, untie))

@@ -1,4 +1,4 @@
-"""Small models, their conversions, and what is known of them."""
+"""Small models and adapters, what is made of them, and what is known of that."""
 
 import hashlib
 import json
@@ -9,44 +9,89 @@ import struct
 import subprocess
 from array import array
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import RLock
 
 HERE = Path(__file__).parent
+RULES = HERE.parents[1] / "rules"
+CONFIGS = {"lit": ["model_config.yaml"], "lit-legacy": ["lit_config.json", "model_config.yaml"], "lora-lit": ["hyperparameters.yaml"],
+           "lora-peft": ["adapter_config.json"], "lora-mlx": ["adapter_config.json"],
+           "lora-torchtune": ["adapter_config.json", "torchtune_config.yaml"]}
+NULL = "null"  # a field that is there and null; None: one that is not there
 
 
 def run(*args):
     return subprocess.run([str(a) for a in args], capture_output=True, text=True)
 
 
-NULL = "null"  # a field that is there and null
-
-
-def write_model(path, shapes, config):
+def numbered(shapes):
     """Elements are numbered over all tensors, in the order of their names."""
-    at, header, data = 0, {}, []
+    at, out = 0, {}
     for name in sorted(shapes):
         n = math.prod(shapes[name])
-        header[name] = {"dtype": "F32", "shape": shapes[name], "data_offsets": [4 * at, 4 * (at + n)]}
-        data.append(array("f", range(at, at + n)).tobytes())
+        out[name] = array("f", range(at, at + n))
+        at += n
+    return out
+
+
+def write_tensors(path, shapes, values):
+    at, header = 0, {}
+    for name in sorted(shapes):
+        n = 4 * len(values[name])
+        header[name] = {"dtype": "F32", "shape": shapes[name], "data_offsets": [at, at + n]}
         at += n
     text = json.dumps(header).encode()
-    path.mkdir()
-    (path / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data))
-    (path / "config.json").write_text(json.dumps(config))
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(values[x].tobytes() for x in sorted(shapes)))
 
 
-def set_fields(model, change):
-    """Change fields of the config in place, `a.b` is field b of a; None leaves a field out."""
-    path = model / "model_config.yaml"
-    if path.exists():
+def read_tensors(path):
+    """name -> bytes"""
+    raw, out = path.read_bytes(), {}
+    size = struct.unpack("<Q", raw[:8])[0]
+    for name, t in json.loads(raw[8 : 8 + size]).items():
+        if name != "__metadata__":
+            a, b = t["data_offsets"]
+            out[name] = raw[8 + size + a : 8 + size + b]
+    return out
+
+
+def config_at(where, layout):
+    """The config file of a layout; one of several names is there, or the first is to be written."""
+    found = [where / name for name in CONFIGS.get(layout, ["config.json"])]
+    return next((x for x in found if x.exists()), found[0])
+
+
+def yaml(value):
+    """On one line; YAML 1.1 has a point in every float."""
+    return re.sub(r"(?<![\d.])(-?\d+)e", r"\1.0e", json.dumps(value)) if isinstance(value, float) else json.dumps(value)
+
+
+def add_tensors(path, shapes):
+    raw = path.read_bytes()
+    size = struct.unpack("<Q", raw[:8])[0]
+    known = {k: t["shape"] for k, t in json.loads(raw[8 : 8 + size]).items() if k != "__metadata__"}
+    values = {k: array("f", v) for k, v in read_tensors(path).items()}
+    write_tensors(path, {**known, **shapes}, {**values, **numbered(shapes)})
+
+
+def write_config(path, config):
+    if path.suffix == ".yaml":
+        path.write_text("".join(f"{k}: {yaml(v)}\n" for k, v in config.items()))
+    else:
+        path.write_text(json.dumps(config))
+
+
+def set_fields(path, change):
+    """Change fields of a config in place, `a.b` is field b of a."""
+    if path.suffix == ".yaml":
         text = path.read_text()
         for field, value in change.items():
             text = re.sub(rf"(?m)^{field}:.*\n(?:[- ].*\n)*", "", text)
             if value is not None:
-                text += f"{field}: {json.dumps(None if value == NULL else value)}\n"
+                text += f"{field}: {yaml(None if value == NULL else value)}\n"
         path.write_text(text)
         return
-    path = model / "config.json"
     config = json.loads(path.read_text())
     for field, value in change.items():
         *outer, last = field.split(".")
@@ -60,113 +105,175 @@ def set_fields(model, change):
     path.write_text(json.dumps(config))
 
 
-def digests(path):
-    out = {}
-    for file in path.glob("*.safetensors"):
-        raw = file.read_bytes()
-        size = struct.unpack("<Q", raw[:8])[0]
-        for name, t in json.loads(raw[8 : 8 + size]).items():
-            if name != "__metadata__":
-                a, b = t["data_offsets"]
-                out[name] = hashlib.sha256(raw[8 + size + a : 8 + size + b]).hexdigest()[:16]
-    return out
-
-
 @dataclass(frozen=True)
 class Answer:
-    """What came of one conversion: digests of the tensors and the config, or what was said against it."""
+    """What came of one job: digests of the tensors and the config, or what was said against it."""
 
     tensors: dict
     config: str
     refusal: tuple
 
+    def says(self, field, value):
+        """Does the config that was written have this value of a field?"""
+        if not self.config.startswith("{"):
+            shown = "null" if value == NULL else yaml(value).strip('"')
+            lines = [x.strip() for x in self.config.split("\n")]
+            return not any(x.startswith(f"{field}:") for x in lines) if value is None else f"{field}: {shown}" in lines
+        at = json.loads(self.config)
+        for name in field.split("."):
+            if name not in at:
+                return value is None
+            at = at[name]
+        return value is not None and at == (None if value == NULL else value) and type(at) in (type(value), type(None))
 
-def convert(program, rules, source, sides, target):
-    done = run(program, "convert", "--no-sync", "--quiet", "--json", "--format", "safetensors", "--rules", rules,
-               "--from", sides[0], "--to", sides[1], source, target)
-    if done.returncode == 0:
-        config = "model_config.yaml" if sides[1].startswith("lit") else "config.json"
-        return Answer(digests(target), (target / config).read_text(), ())
-    said = [json.loads(x) for x in done.stderr.splitlines() if x.startswith("{")]
-    return Answer({}, "", tuple((x["slug"], x["message"]) for x in said if x["severity"] == "error"))
 
-
-@dataclass
 class Job:
-    """A model to convert, and what the true rules make of it."""
+    """A command on small models. What the true rules make of them is made, and held against what is known,
+    when it is first asked for."""
 
-    source: Path
-    sides: list
-    made: Answer
-    wrong: int = 0  # how many mutants made something else
+    def __init__(self, fixture, command, layouts, writes, prepare, check):
+        self.fixture, self.command, self.writes = fixture, command, writes
+        self.layouts = layouts  # side: layout
+        self.prepare = prepare  # makes the sources in a folder; gives side: directory, in the command's order
+        self.check = check  # complains about a wrong answer
+        self.work = fixture.work / str(len(fixture.jobs))
+        self.wrong = 0  # how many mutants made something else
+        self.probed = {}  # answers with one field changed (same.py)
+        self.lock, self.places, self.answer = RLock(), None, None
+        fixture.jobs.append(self)
+
+    def sources(self):
+        with self.lock:
+            if self.places is None:
+                self.work.mkdir()
+                self.places = self.prepare(self.work)
+            return self.places
+
+    def made(self):
+        self.sources()
+        with self.lock:
+            if self.answer is None:
+                self.answer = self.run(self.fixture.rules.parent, self.work / "to")
+                self.check(self.answer)
+            return self.answer
+
+    def run(self, rules, target, places=None):
+        places = {**(places or self.sources())}
+        if "adapter" in places:  # a directory would be searched for the names that its writers use
+            places["adapter"] /= "adapter_model.safetensors"
+        done = run(self.fixture.program, self.command[0], "--no-sync", "--quiet", "--json", "--format", "safetensors",
+                   "--rules", rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
+        if done.returncode == 0:
+            return Answer(digests(target), config_at(target, self.writes).read_text(), ())
+        said = [json.loads(x) for x in done.stderr.splitlines() if x.startswith("{")]
+        return Answer({}, "", tuple((x["slug"], x["message"]) for x in said if x["severity"] == "error"))
+
+    def changed(self, side, change, where):
+        """Its sources with other fields in one config, of which a copy is made."""
+        shutil.copytree(self.sources()[side], where)
+        set_fields(config_at(where, self.layouts[side]), change)
+        return {**self.sources(), side: where}
+
+
+def digests(path):
+    """Of what was set aside too."""
+    out = {}
+    for file in path.glob("*.safetensors"):
+        aside = "aside: " if file.name.startswith("retensor-kept") else ""
+        out.update({aside + k: hashlib.sha256(v).hexdigest()[:16] for k, v in read_tensors(file).items()})
+    return out
 
 
 def config_differs(x, y):
     return x.refusal or sorted(set(x.config.split("\n")) ^ set(y.config.split("\n")))
 
 
+def expect(what, have, want):
+    """want: fields of the config that comes out, or words of the refusal."""
+    if isinstance(want, str):
+        assert any(want in m for _, m in have.refusal), f"{what}: not refused with '{want}': {have.refusal}"
+        return
+    assert not have.refusal, f"{what}: {have.refusal}"
+    for field, value in want.items():
+        assert have.says(field, value), f"{what}: not {field} = {value}: {have.config}"
+
+
 class Fixture:
-    """One small model, what the true rules make of it, and what another converter did."""
+    """One small model, and what another converter did with it."""
 
     def __init__(self, program, work, name):
         self.program, self.name, self.jobs = program, name, []
         self.given = given = json.loads((HERE / f"{name}.json").read_text())
+        self.rules = work / "rules" / f"{given['family']}.rules"
         self.work = work / name
         self.work.mkdir()
         self.sides = given["sides"]
         config, shapes = given["config"], given["shapes"]
-        self.rules = work / "rules" / f"{given['family']}.rules"
-        there = self.add(config, shapes)
-        assert there.tensors, f"{name} cannot be converted: {there.refusal}"
-        assert given["there"] in (None, there.tensors), f"{name} does not come out as the other converter has it"
         bare = {k: v for k, v in config.items() if k not in given["left_out"]}
-        less = self.add(bare, shapes)
-        assert less == there, f"{name}: the rules' defaults are not those of transformers: {config_differs(less, there)}"
-        self.add(bare, {k: v for k, v in shapes.items() if k not in given["head"]})
+        headless = {k: v for k, v in shapes.items() if k not in given["head"]}
+        self.full = self.there(config, shapes, {}, self.as_the_other)
+        self.back_to = self.back({}, lambda a: self.expect("back", a, given.get("back_config", {})))
+        self.there(bare, shapes, {}, self.like(self.full, f"the rules' defaults are not those of {self.sides[0]}"))
+        self.headless = self.there(bare, headless, {}, lambda answer: None)
+        if given.get("buffers"):
+            self.there(config, shapes, {}, self.like(self.full, "what is left out changes it"), given["buffers"])
         for change, want in given["variants"]:
-            now = {k: v for k, v in {**config, **change}.items() if v is not None}
-            have = self.add({k: None if v == NULL else v for k, v in now.items()}, shapes)
-            self.expect(f"{name}: {change}", have, want)
-        there = self.work / "0-to"
-        if self.sides[1].startswith("lit"):
-            (there / "config.json").unlink()  # so that all of it has to come from the rules
-        back = self.answer(there)
-        assert back.tensors, f"{name} cannot be converted back: {back.refusal}"
+            self.there(config, shapes, change, partial(self.expect, change, want=want))
+        if given.get("back_buffers"):
+            self.back({}, self.like(self.back_to, "back: what is left out changes it"), given["back_buffers"])
         for change, want in given["back_variants"]:
-            self.expect(f"{name} back: {change}", self.answer(self.changed(there, change)), want)
+            self.back(change, partial(self.expect, f"back: {change}", want=want))
+        for field, default in given.get("back_alike", {}).items():
+            said = self.back({field: default}, lambda answer: None)
+            self.back({field: None}, self.like(said, f"back: {field} left out is not {default}"))
         if given["back_left_out"]:
-            less = self.answer(self.changed(there, dict.fromkeys(given["back_left_out"])))
-            assert less == back, f"{name}: without {given['back_left_out']} it is another model"
+            less = dict.fromkeys(given["back_left_out"])
+            self.back(less, self.like(self.back_to, f"back: without {given['back_left_out']} it is another model"))
 
     def models(self):
         """The model with a full config, the one without its heads, and what became of the first."""
-        headless = [self.jobs[2]] if self.given["head"] else []
-        return [self.jobs[0], *headless, next(j for j in self.jobs if j.sides != self.sides)]
+        return [self.full, *[self.headless] * bool(self.given["head"]), self.back_to]
 
-    def expect(self, what, have, want):
-        """want: fields of the config that comes out, or words of the refusal."""
-        if isinstance(want, str):
-            assert any(want in m for _, m in have.refusal), f"{what}: not refused with '{want}': {have.refusal}"
-            return
-        assert not have.refusal, f"{what}: {have.refusal}"
-        for field, is_now in want.items():
-            line = {f"{field}: {is_now}", f'"{field}": {is_now}'}
-            assert line & {x.strip().rstrip(",") for x in have.config.split("\n")}, f"{what}: {have.config}"
+    def as_the_other(self, answer):
+        assert answer.tensors, f"{self.name} cannot be converted: {answer.refusal}"
+        made = {k: v for k, v in answer.tensors.items() if not k.startswith("aside: ")}
+        assert self.given["there"] in (None, made), f"{self.name} does not come out as the other converter has it"
+        self.expect("there", answer, self.given.get("there_config", {}))
 
-    def add(self, config, shapes):
-        source = self.work / f"{len(self.jobs)}-from"
-        write_model(source, shapes, config)
-        return self.answer(source, self.sides)
+    def like(self, job, complaint):
+        def check(answer):
+            one = job.made()
+            assert answer == one, f"{self.name}: {complaint}: {one.refusal} {config_differs(answer, one)}"
+        return check
 
-    def changed(self, there, change):
-        """A copy of a model of the second side; fields that are None are left out."""
-        source = self.work / f"{len(self.jobs)}-from"
-        shutil.copytree(there, source)
-        set_fields(source, change)
-        return source
+    def expect(self, what, answer, want):
+        expect(f"{self.name}: {what}", answer, want)
 
-    def answer(self, source, sides=None):
-        sides = sides or self.sides[::-1]
-        made = convert(self.program, self.rules, source, sides, self.work / f"{len(self.jobs)}-to")
-        self.jobs.append(Job(source, sides, made))
-        return made
+    def there(self, config, shapes, change, check, buffers={}):
+        def prepare(work):
+            source = work / "from"
+            source.mkdir()
+            write_tensors(source / "model.safetensors", {**shapes, **buffers}, {**numbered(shapes), **numbered(buffers)})
+            write_config(config_at(source, self.sides[0]), config)
+            set_fields(config_at(source, self.sides[0]), change)
+            return {self.sides[0]: source}
+
+        return self.job(*self.sides, prepare, check)
+
+    def back(self, change, check, buffers={}):
+        """From what became of the full model; fields that are None are left out."""
+        ours, theirs = self.sides
+
+        def prepare(work):
+            self.full.made()
+            shutil.copytree(self.full.work / "to", work / "from")
+            if not set(CONFIGS.get(ours, ["config.json"])) & set(CONFIGS.get(theirs, ["config.json"])):
+                config_at(work / "from", ours).unlink(missing_ok=True)  # so that all of it has to come from the rules
+            set_fields(config_at(work / "from", theirs), change)
+            add_tensors(work / "from" / "model.safetensors", buffers)
+            return {theirs: work / "from"}
+
+        return self.job(theirs, ours, prepare, check)
+
+    def job(self, a, b, prepare, check):
+        return Job(self, ["convert", "--from", a, "--to", b], {a: a}, b, prepare, check)

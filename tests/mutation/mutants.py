@@ -4,8 +4,17 @@ import re
 
 RULE = re.compile(r"<->|^\s+(<->|\+=|\*)|\[[^\]]*\]")
 CONFIG = re.compile(r"^(axis|value|field|const|default|config|soft|spelled)\b")
+UPDATE = re.compile(r"(\+=|:=| \* |^\s+\* )|^\s+(when|value|axis|norm) ")
 LABEL = re.compile(r"\b([a-z_]\w*): ")
 AXES = re.compile(r"\b[a-zA-Z_]\w*\b(?!:)")
+
+
+def layouts_of(text):
+    """The two sides of a file, as config fields are called."""
+    header = re.search(r"(?m)^(family|merge) \S+ : (\S+) (?:<->|\+=) (\S+)", text)
+    if not header:
+        return ("hf", "lit")  # of text that families share
+    return ("base", "adapter") if header[1] == "merge" else (header[2], header[3])
 
 
 def body(lines):
@@ -58,7 +67,7 @@ def shift_capture(line):
 
 
 def change_constant(line):
-    if not CONFIG.match(line) and "<->" not in line:
+    if not CONFIG.match(line) and "<->" not in line and not UPDATE.search(line):
         return
     for m in re.finditer(r"(?<![\w.\-\"/])(\d+\.\d+|\d+(?![\w.]))|\b(true|false)\b", line.split(" because ")[0]):
         old = m.group()
@@ -69,9 +78,26 @@ def change_constant(line):
             yield line[: m.end() - 1] + "x" + line[m.end() - 1 :]
 
 
-def drop_config(line):
-    if re.match(r"(const|default|config|soft|field|spelled|tie)\b", line):
-        yield ""
+def drop_field(line):
+    """Of a record of constants or defaults, one."""
+    if re.match(r"(const|default|field) \S+ \{|    \w+: [^<]*$", line):
+        for m in re.finditer(r"(?<=[{ ])(\w+): (\"[^\"]*\"|\[[^\]]*\]|[^,{}\"\[\]]+?)(, |(?= \}))", line):
+            yield line[: m.start()].rstrip(" ,") * (m.group(3) == "") + line[: m.start()] * (m.group(3) != "") + line[m.end() :]
+
+
+def drop_alternative(line):
+    """Of a choice, a `let`, or the spellings of a name."""
+    if re.match(r"(choice|let|spelled)\b|    \| ", line):
+        for m in re.finditer(r" \| [^|]+$| \| [^|]+(?= \|)", line):
+            yield line[: m.start()] + line[m.end() :]
+
+
+def change_operator(line):
+    """Of what an adapter's scale and forms depend on."""
+    for old, new in ((" / ", " * "), (" and ", " or "), (" == ", " != "), (" when not ", " when "), ("sqrt(r)", "r"), (" in {", " == 1 or 1 in {")):
+        at = line.split(" because ")[0].find(old)
+        if at >= 0:
+            yield line[:at] + new + line[at + len(old) :]
 
 
 def drop_row(line):
@@ -83,26 +109,64 @@ def swap_between(lines, numbers, pattern):
     """Exchange what `pattern` finds in neighbouring lines."""
     for a, b in zip(numbers, numbers[1:]):
         x, y = re.search(pattern, lines[a]), re.search(pattern, lines[b])
-        if x and y and x.group(1) != y.group(1):
+        listed = not all(re.search(r"[=|<{]|^(require|refuse|detect)", lines[k]) for k in (a, b))  # in any order
+        if x and y and x.group(1) != y.group(1) and not listed:
             out = list(lines)
             out[a] = lines[a][: x.start(1)] + y.group(1) + lines[a][x.end(1) :]
             out[b] = lines[b][: y.start(1)] + x.group(1) + lines[b][y.end(1) :]
             yield b, out
 
 
-LINE_KINDS = [swap_labels, swap_axes, drop_part, shift_capture, change_constant, drop_config, drop_row]
+def drop_statements(lines, numbers):
+    """Leave out a statement of the config, with the lines that it goes on for."""
+    for n in numbers:
+        if re.match(r"(const|default|config|soft|field|spelled|tie|require|refuse|choice|drop|let)\b|\s+drop ", lines[n]):
+            yield n, lines[:n] + lines[end_of(lines, n) :]
+
+
+def end_of(lines, n):
+    """Behind the statement or update that begins on line n: what stands further in belongs to it."""
+    depth, end = len(lines[n]) - len(lines[n].lstrip()), n + 1
+    while end < len(lines) and lines[end].strip() and len(lines[end]) - len(lines[end].lstrip()) >= depth + 4:
+        end += 1
+    return end
+
+
+def change_updates(lines, numbers):
+    """(kind, line, text lines) of the updates of a merge: one left out, its scale, its guard, its norms, two factors exchanged."""
+    for n in numbers:
+        if not re.match(r"\s*\w+\??: base ", lines[n]):
+            continue
+        end = end_of(lines, n)
+        old = "\n".join(lines[n:end])
+        yield "drop_update", n, lines[:n] + lines[end:]
+        for kind, pattern, new in (("drop_scale", r"\+= [\w.]+(?=\s+\*)", "+= 1"), ("drop_norm", r"\s+norm = [^\]]+\]", ""),
+                                   ("drop_guard", r"\s+when [^\]]+$", ""), ("drop_norm", r"\s+rows = [^\n]+", "")):
+            text = re.sub(pattern, new, old, count=1)
+            if text != old:
+                yield kind, n, lines[:n] + text.split("\n") + lines[end:]
+        names = [m.span(1) for m in re.finditer(r"\* adapter (\S+)", old)]
+        if len(names) == 2:
+            yield "swap_factors", n, lines[:n] + swapped(old, *names).split("\n") + lines[end:]
+
+
+LINE_KINDS = [swap_labels, swap_axes, drop_part, shift_capture, change_constant, drop_field, drop_row]
+MERGE_KINDS = [drop_alternative, change_operator]
 
 
 def mutants(text):
     """(kind, number of the line, text of the mutant); each text differs from the file's and stands once."""
-    lines, seen = text.split("\n"), {text}
+    lines, seen, is_merge = text.split("\n"), {text}, "adapter" in layouts_of(text)
     numbers = list(body(lines))
     found = []
     for n in numbers:
-        for kind in LINE_KINDS:
+        for kind in LINE_KINDS + MERGE_KINDS * is_merge:
             for new in kind(lines[n]):
                 found.append((kind.__name__, n, lines[:n] + ([new] if new else []) + lines[n + 1 :]))
-    for kind, pattern in (("swap_names", r"<->\s+(\S+)\s+\["), ("swap_fields", r"(?<!\w)((?:hf|lit|base|adapter)\.\w+)")):
+    found += [("drop_statement", n, out) for n, out in drop_statements(lines, numbers)]
+    found += change_updates(lines, numbers)
+    side = "|".join(sorted(layouts_of(text), key=len, reverse=True))
+    for kind, pattern in (("swap_names", r"<->\s+(\S+)\s+\["), ("swap_fields", rf"(?<![\w-])((?:{side})(?:\.\w+)+)")):
         for n, out in swap_between(lines, numbers, pattern):
             found.append((kind, n, out))
     for kind, n, out in found:

@@ -1,9 +1,10 @@
 """Is a mutant that every test accepts wrong at all, or the same mapping in other words?
 
-Two answers count as shown. What the rules print as they were understood (`check --verbose`) is
+Three answers count as shown. What the rules print as they were understood (`check --verbose`) is
 the same, for a line about tensors. For a line about configs the two files answer alike on every
 small model of the family, in both directions, while each field that the changed statements
 name is left out, null, and set to values of every type and to those that the file speaks of.
+And the header of an `each` may name its two dims in any order.
 """
 
 import json
@@ -12,7 +13,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from models import NULL, convert, run, set_fields
+from models import NULL, run
+from mutants import layouts_of
 
 CONFIG = re.compile(r"(field|const|default|config|soft|table|spelled|refuse|require|ignore|tie)\b")
 VALUES = [None, NULL, True, False, 0, 3, 7.5, "x"]
@@ -34,10 +36,11 @@ def changed_statements(old, new):
     return [x for x in old if x not in new] + [x for x in new if x not in old]
 
 
-def named_fields(statement):
+def named_fields(statement, layouts):
     """(side, field) of all that a statement speaks of."""
-    found = set(re.findall(r"\b(hf|lit)\.(\w+(?:\.\w+)*)", statement))
-    block = re.match(r"(?:const|default) (hf|lit) \{", statement)
+    side = "|".join(sorted(layouts, key=len, reverse=True))
+    found = set(re.findall(rf"(?<![\w-])({side})\.(\w+(?:\.\w+)*)", statement))
+    block = re.match(rf"(?:const|default|field) ({side}) \{{", statement)
     if block:
         found |= {(block.group(1), x) for x in re.findall(r"(\w+): ", statement)}
     return found
@@ -48,8 +51,9 @@ def probes(old, new):
     changed = changed_statements(old, new)
     if not all(CONFIG.match(x) for x in changed):
         return None
-    fields = {f for x in changed for f in named_fields(x)}
-    near = "\n".join(x for x in statements(old) + changed if named_fields(x) & fields)
+    layouts = layouts_of(old)
+    fields = {f for x in changed for f in named_fields(x, layouts)}
+    near = "\n".join(x for x in statements(old) + changed if named_fields(x, layouts) & fields)
     literals = re.findall(r'"[^"\n]*"|(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?(?![\w.])', near)
     values = VALUES + [json.loads(x) for x in sorted(set(literals))]
     return [(side, field, v) for side, field in sorted(fields) for v in values]
@@ -67,22 +71,32 @@ def tried_models(fixtures):
             yield from ((fixture, job) for job in fixture.models())
 
 
-def witness(program, fixtures, true, mutant, work):
+def names_of_each(old, new):
+    """Do only headers of `each` differ, and only in which of the two dims is named first? An update's own line says
+    how its target is stored; a header says how many dims it has, and that it is a map."""
+    a, b = ([x for x in one.split("\n") if x not in other.split("\n")] for one, other in ((old, new), (new, old)))
+    return all(x.startswith("each ") for x in a) and [x.replace("[O <- I]", "[I <- O]") for x in a] == b
+
+
+def witness(program, fixtures, true, mutant, judges, work):
     """What tells the two files apart, or None: they are the same as far as anything can be seen."""
     tried = probes(true.read_text(), mutant.read_text())
+    if names_of_each(true.read_text(), mutant.read_text()):
+        return None
     if tried is None:
-        return None if printed(program, true) == printed(program, mutant) else "the printed rules differ"
+        differs = [x for x in judges if printed(program, true.parent / f"{x}.rules") != printed(program, mutant.parent / f"{x}.rules")]
+        return f"the printed rules of {differs[0]}" if differs else None
     with tempfile.TemporaryDirectory(dir=work) as where:
-        model, out = Path(where) / "model", Path(where) / "out"
+        copy, out = Path(where) / "copy", Path(where) / "out"
         for fixture, job in tried_models(fixtures):
-            for side, field, value in (x for x in tried if x[0] == job.sides[0]):
-                shutil.copytree(job.source, model)
-                set_fields(model, {field: value})
-                answers = []
-                for rules in (true, mutant):
-                    answers.append(convert(program, rules, model, job.sides, out))
-                    shutil.rmtree(out, ignore_errors=True)
-                shutil.rmtree(model)
-                if answers[0] != answers[1]:
-                    return f"{fixture.name}, to {job.sides[1]}: {side}.{field} {'left out' if value is None else value}"
+            for side, field, value in (x for x in tried if x[0] in job.layouts):
+                places, asked = job.changed(side, {field: value}, copy), (side, field, json.dumps(value))
+                if asked not in job.probed:
+                    job.probed[asked] = job.run(true.parent, Path(where) / "true", places)
+                    shutil.rmtree(Path(where) / "true", ignore_errors=True)
+                answer = job.run(mutant.parent, out, places)
+                shutil.rmtree(out, ignore_errors=True)
+                shutil.rmtree(copy)
+                if answer != job.probed[asked]:
+                    return f"{fixture.name}, to {job.writes}: {side}.{field} {'left out' if value is None else value}"
     return None

@@ -1,0 +1,206 @@
+"""Fixtures of the files between other layouts than Hugging Face's and Lit-GPT's of today.
+
+    python tests/mutation/make_layouts.py            (needs tests/judges/requirements.txt)
+
+What a layout stores is written out here or in tests/judges, by torch's own operations or by lists
+of rows: GPT-2 as torch's Linear would hold it, the stacked experts of transformers 5, the
+interleaved rows of the tutorials' time, the text model inside of Gemma 3 with vision.
+"""
+
+import dataclasses
+from dataclasses import replace
+
+import torch
+import transformers
+from litgpt.config import Config
+from litgpt.model import GPT
+from making import digests, hf_json, numbered, write
+
+import layouts
+from make_tiny import CASES
+from test_named import LATER, TUTORIAL, as_tutorial, era_of
+from test_new_families import VISION, stacked
+
+
+def fixture(family, sides, config, shapes, there, **more):
+    known = dict(left_out=[], head=[], variants=[], back_variants=[], back_left_out=[], there_config={}, back_config={}, buffers={}, back_buffers={})
+    assert set(more) <= set(known)
+    return {"family": family, "sides": sides, "config": config, "shapes": shapes, "there": digests(there), **known, **more}
+
+
+def shapes_of(state, without=()):
+    return {k: list(v.shape) for k, v in state.items() if k not in without}
+
+
+# ---- GPT-2 ----
+
+def as_linears(state):
+    out, names = {}, {"wte": "tokens", "wpe": "positions", "ln_f": "norm", "c_proj": "proj", "c_fc": "fc",
+                      "ln_1": "norm_1", "ln_2": "norm_2", "h": "layers", "lm_head": "head"}
+    for name, value in state.items():
+        words = name.removeprefix("transformer.").split(".")
+        if words[-1] == "masked_bias" or words[-2:] == ["attn", "bias"]:
+            continue  # the causal mask
+        turned = value.T if value.dim() == 2 and words[-2] in ("c_attn", "c_proj", "c_fc") else value
+        if words[-2] == "c_attn":
+            for label, part in zip("qkv", turned.chunk(3), strict=True):
+                out[f"layers.{words[1]}.attn.{label}.{words[-1]}"] = part
+        else:
+            out[".".join(names.get(w, w) for w in words)] = turned
+    out.setdefault("head.weight", out["tokens.weight"])
+    return out
+
+
+def gpt2():
+    for name, model, more in (("gpt2", "GPT2LMHeadModel", {}), ("gpt2-inner", "GPT2LMHeadModel", dict(n_inner=20)),
+                              ("gpt2-bare", "GPT2Model", {}),
+                              ("gpt2-head", "GPT2LMHeadModel", dict(tie_word_embeddings=False))):
+        config = transformers.GPT2Config(vocab_size=61, n_embd=24, n_layer=3, n_head=4, n_positions=40, **more)
+        shapes = shapes_of(getattr(transformers, model)(config).state_dict(), ["lm_head.weight"] * config.tie_word_embeddings)
+        if name == "gpt2-inner":  # as early versions wrote it
+            shapes.update({f"transformer.h.{l}.attn.{x}": s for l in range(3) for x, s in (("bias", [1, 1, 40, 40]), ("masked_bias", []))})
+        plain = {**hf_json(config), "architectures": [model]}
+        variants = [({"n_head": 5}, "h d = 5")]
+        if name == "gpt2":
+            variants += [({"n_inner": None}, {"n_inner": "null"}), ({"tie_word_embeddings": None}, {}), ({"n_inner": 20}, "i = 20"),
+                         ({"tie_word_embeddings": 0}, "tie_word_embeddings")]
+        back = [({"n_inner": None}, {"n_inner": "null"})] if name == "gpt2" else [({"model_type": None}, {})]
+        write(name, fixture("gpt2", ["hf", "gpt2-linear"], plain, shapes, as_linears(numbered(shapes)), variants=variants,
+                            there_config={k: "null" if v is None else v for k, v in plain.items() if k != "tie_word_embeddings"},
+                            back_config={"model_type": "gpt2", "tie_word_embeddings": None if config.tie_word_embeddings else False},
+                            back_variants=back))
+
+
+# ---- transformers 5 ----
+
+ROPES = [  # of transformers 4, without rope_theta, and as transformers 5 says it
+    (dict(type="default"), dict(rope_type="default")),
+    (dict(rope_type="linear", factor=3.0), dict(rope_type="linear", factor=3.0)),
+    (dict(rope_type="dynamic", factor=3.0), dict(rope_type="dynamic", factor=3.0)),
+    (dict(type="dynamic", factor=3.0, original_max_position_embeddings=32, rope_theta=7.0),
+     dict(rope_type="dynamic", factor=3.0, original_max_position_embeddings=32)),
+    *[(x, {("rope_type" if k == "type" else k): v for k, v in x.items()}) for x in (
+        dict(rope_type="llama3", factor=3.0, low_freq_factor=1.5, high_freq_factor=5.0, original_max_position_embeddings=32),
+        dict(type="yarn", factor=3.0),
+        dict(rope_type="yarn", factor=3.0, beta_fast=31.0, beta_slow=2.0, mscale=0.5, mscale_all_dim=0.25,
+             original_max_position_embeddings=32))],
+]
+
+
+def transformers_5():
+    ropes = [({"rope_scaling": old, "rope_theta": 5e5}, {"rope_parameters": {**new, "rope_theta": 5e5}, "rope_scaling": None, "rope_theta": None})
+             for old, new in ROPES]
+    back = [({"rope_parameters": {**new, "rope_theta": 5e5}}, {"rope_scaling": new if new["rope_type"] != "default" else "null", "rope_theta": 5e5})
+            for _, new in ROPES]
+    for name, more in (("mixtral", {}), ("qwen3_moe", {}), ("deepseek_v3", {}), ("llama-mha", {}), ("qwen3_moe", dict(num_experts=1, num_experts_per_tok=1))):
+        config = replace(CASES[name], hf={**CASES[name].hf, **more}).hf_config()
+        model = transformers.AutoModelForCausalLM.from_config(config)
+        shapes, old = shapes_of(model.state_dict()), hf_json(config)
+        old = {k: v for k, v in old.items() if k not in ("dtype", "torch_dtype")}
+        old["torch_dtype"] = "float32"
+        state = numbered(shapes)
+        own = {k: "null" if v is None else v for k, v in old.items()
+               if k not in ("torch_dtype", "rope_theta", "rope_scaling", "tie_word_embeddings")}
+        variants = [({"torch_dtype": None, "dtype": "float16"}, {"dtype": "float32", "torch_dtype": None}),
+                    ({"rope_theta": None, "rope_scaling": None}, {"rope_parameters": None}),
+                    ({"rope_theta": None, "rope_scaling": None, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 9.0}},
+                     {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 9.0}}),
+                    ({"rope_scaling": {"rope_type": "unheard", "factor": 2.0}}, "rope_scaling")]
+        variants += ropes if name == "llama-mha" else [
+            ({"mlp_only_layers": [0]}, "layers without experts"), ({"decoder_sparse_step": 2}, "layers without experts"),
+            ({"decoder_sparse_step": 1, "mlp_only_layers": []}, {"decoder_sparse_step": 1, "mlp_only_layers": []})]
+        write(f"hf5-{name}{'-one' * bool(more)}", fixture(
+            "hf5", ["hf", "hf5"], old, shapes, state if name == "llama-mha" else stacked(name, state), variants=variants,
+            there_config={**own, "dtype": "float32", "rope_scaling": None, "rope_theta": None,
+                          "rope_parameters": {"rope_type": "default", "rope_theta": old["rope_theta"]}},
+            back_config={**own, "torch_dtype": "float32", "dtype": None, "rope_theta": old["rope_theta"], "rope_scaling": "null",
+                         "rope_parameters": None},
+            back_variants=[({"dtype": None, "torch_dtype": "float16"}, {"torch_dtype": "float32"}),
+                           *(back if name == "llama-mha" else [])]))
+
+
+# ---- the tutorials' time ----
+
+OLD_FIELDS = set(next(iter(TUTORIAL.values())))
+
+
+def as_told(config, era):
+    """Its fields at that time: of the tutorials' Config, of December 2024's, or all."""
+    now = dataclasses.asdict(config)
+    if era == "tutorials":
+        return as_tutorial(config)
+    names = OLD_FIELDS - {"_norm_class", "_mlp_class"} | LATER
+    default = {f.name: f.default for f in dataclasses.fields(Config)}
+    return {k: now[k] for k in now if k in names and not (k in LATER and now[k] == default[k])}
+
+
+UNSAID = ("norm_qk", "post_attention_norm", "post_mlp_norm", "attn_bias", "sliding_window_size", "sliding_window_indices")
+LEGACY = {
+    "llama-mha": [({x: None}, {"_mlp_class": "LLaMAMLP", x: None}) for x in UNSAID],
+    "olmo2": [({"norm_1": True}, {"norm_1": None, "norm_2": False})],
+    "deepseek_v3": [({"n_topk_groups": 3}, {"n_topk_groups": 3, "n_topk_scores_per_group": 2})],
+    "gemma2": [({"sliding_window_size": None}, {"sliding_window_size": "null"})],
+}
+LEGACY_BACK = {"llama-mha": [({"rope_condense_ratio": None, "condense_ratio": 4}, {"rope_condense_ratio": 4})]}
+
+
+def legacy():
+    for name in ("llama-gqa", "llama-mha", "llama-linear", "gpt_neox", "falcon-40b", "mixtral", "gemma2", "qwen2", "phi3", "stablelm-bias", "gemma3",
+                 "olmo2", "qwen3_moe", "deepseek_v3", "mistral"):
+        c = CASES[name].lit_config()
+        now, era = dataclasses.asdict(c), {"deepseek_v3": "none", "stablelm-bias": "later"}.get(name) or era_of(c)
+        shapes = shapes_of(GPT(c).state_dict())
+        told = {k: "null" if v is None else v for k, v in as_told(c, era).items()
+                if not isinstance(v, dict) and k not in ( "rotary_percentage", "org", "sliding_window_layer_placing")}
+        missing = {k: None for k in now if k not in told and k != "hf_config"} if era == "tutorials" else {}
+        missing.pop("rotary_percentage", None)
+        state = numbered(shapes)
+        write(f"legacy-{name}", fixture(
+            "lit_legacy", ["lit", "lit-legacy"], now, shapes, layouts.to_legacy(c, state), there_config={**told, **missing},
+            variants=LEGACY.get(name, []), back_variants=LEGACY_BACK.get(name, [])))
+
+
+# ---- Gemma 3 with vision ----
+
+TEXT = ("attention_bias attention_dropout attn_logit_softcapping final_logit_softcapping hidden_activation hidden_size initializer_range "
+        "intermediate_size layer_types max_position_embeddings num_attention_heads num_hidden_layers num_key_value_heads "
+        "head_dim query_pre_attn_scalar rms_norm_eps rope_local_base_freq rope_scaling rope_theta sliding_window use_cache").split()
+
+
+def vision():
+    config = transformers.Gemma3Config(**VISION)
+    model = transformers.Gemma3ForConditionalGeneration(config)
+    said = {**hf_json(config), "architectures": ["Gemma3ForConditionalGeneration"], "torch_dtype": "float32"}
+    said.pop("dtype", None)
+    said["text_config"].pop("dtype", None)
+    for name, inner, outer in (("vision", "model.language_model.", "model."), ("vision-4", "language_model.model.", "")):
+        shapes = {k.replace("model.language_model.", inner) if "language_model" in k else outer + k.removeprefix("model."): list(v.shape)
+                  for k, v in model.state_dict().items() if k != "lm_head.weight"}
+        state = numbered(shapes)
+        there = {"model." + k.removeprefix(inner): v for k, v in state.items() if k.startswith(inner)}
+        there["model.embed_tokens.weight"] = there["model.embed_tokens.weight"][:64]
+        text = said["text_config"]
+        told = {k: "null" if text[k] is None else text[k] for k in TEXT}
+        odd = dict(attention_bias=True, attention_dropout=0.25, attn_logit_softcapping=3.5, final_logit_softcapping=4.5, hidden_activation="silu",
+                   initializer_range=0.5, max_position_embeddings=77, query_pre_attn_scalar=9, rms_norm_eps=0.001, rope_local_base_freq=5.5,
+                   rope_scaling={"rope_type": "linear", "factor": 2.0}, rope_theta=9.5, sliding_window=11, sliding_window_pattern=3, use_cache=False,
+                   layer_types=["full_attention"] * 3)
+        sizes = [({"image_token_index": None}, "262144"), ({"text_config.vocab_size": None}, "262208"), ({"text_config.vocab_size": True}, "vocab_size"),
+                 ({"text_config.num_attention_heads": 4}, "h d = 4 * 6"), ({"text_config.num_attention_heads": None, "text_config.head_dim": None}, "256"),
+                 ({"text_config.num_key_value_heads": None}, "g d = 4 * 6"), ({"model_type": "gemma2"}, "model_type"),
+                 ({"text_config.model_type": "gemma2"}, "model_type"), ({"torch_dtype": None, "dtype": "float16"}, {"torch_dtype": "float32"}),
+                 ({"torch_dtype": None, "text_config.torch_dtype": "float16"}, {"torch_dtype": "float32"}),
+                 ({"torch_dtype": None, "text_config.dtype": "float16"}, {"torch_dtype": "float32"}), ({"eos_token_id": [1, 9]}, {"eos_token_id": [1, 9]})]
+        write(name, fixture(
+            "gemma3-vision", ["hf-vision", "hf"], said, shapes, there, buffers={("language_model." if outer == "" else "") + "lm_head.weight": [128, 32]},
+            back_buffers={"lm_head.weight": [64, 32]},  # as the embedding, whose elements are the first
+            variants=[({f"text_config.{k}": v}, {k: v}) for k, v in odd.items()] + sizes,
+            there_config={**told, "model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "vocab_size": 64, "torch_dtype": "float32"},
+            back_config={"model_type": "gemma3", "text_config.model_type": "gemma3_text", "text_config.vocab_size": 128, "torch_dtype": "float32",
+                         "architectures": ["Gemma3ForConditionalGeneration"], **{f"text_config.{k}": v for k, v in told.items()}},
+            back_variants=[({k: v}, {f"text_config.{k}": v}) for k, v in odd.items()]
+            + [({"model_type": "gemma2"}, "model_type"), ({"dtype": "float16", "torch_dtype": None}, {"torch_dtype": "float32"})]))
+
+
+for make in (gpt2, transformers_5, legacy, vision):
+    make()
