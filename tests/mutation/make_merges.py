@@ -74,11 +74,11 @@ class Attention(torch.nn.Module):
 
 
 class Experts(torch.nn.Module):
-    def __init__(self, n):
+    def __init__(self, n, n_dims):
         super().__init__()
         self.layer = torch.nn.Module()
         self.layer.experts = torch.nn.Module()
-        for name, shape in [("gate_up", (3, 10, 6)), ("down", (3, 6, 8)), ("extra", (3, 5, 4))][:n]:
+        for name, shape in [("gate_up", (3, 10, 6)[-n_dims:]), ("down", (3, 6, 8)[-n_dims:]), ("extra", (3, 5, 4)[-n_dims:])][:n]:
             setattr(self.layer.experts, name, torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64)))
 
     def forward(self, x):
@@ -89,9 +89,9 @@ def with_all_peft():
     for name, kind, more, how in PEFT:
         with_peft(name, *causal(kind, **more), PEFT_VARIANTS.get(name, []), **how)
     with_peft("peft-attention", Attention(), {"model_type": "unknown"}, PEFT_VARIANTS.get("peft-attention", []), target_modules=["attn"])
-    for n, name in ((2, "peft-experts"), (3, "peft-experts-3")):
+    for n, name, n_dims in ((2, "peft-experts", 3), (3, "peft-experts-3", 3), (2, "peft-parameters", 2)):
         targets = [f"experts.{x}" for x in ("gate_up", "down", "extra")[:n]]
-        with_peft(name, Experts(n), {"model_type": "unknown"}, PEFT_VARIANTS.get(name, []), target_modules=[], target_parameters=targets,
+        with_peft(name, Experts(n, n_dims), {"model_type": "unknown"}, PEFT_VARIANTS.get(name, []), target_modules=[], target_parameters=targets,
                   lora_dropout=0.0, rank_pattern={"experts.down": 4}, alpha_pattern={"experts.gate_up": 8})
 
 

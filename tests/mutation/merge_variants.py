@@ -58,6 +58,7 @@ PEFT_VARIANTS = {
     "peft-experts": [{"adapter": {"use_rslora": None}}, {"adapter": {"use_rslora": True}, "want": {}},
                      {"adapter": {"lora_B_layout": "grouped_by_expert"}, "want": {}},
                      {"adapter": {"alpha_pattern": {"experts.down": 4, "gate_up": 8}}, "want": {}}],
+    "peft-parameters": [{"adapter": {"use_rslora": None}}, {"adapter": {"use_rslora": True}, "want": {}}],
     "peft-conv": [{"adapter": {"fan_in_fan_out": False}, "want": {}}, {"adapter": {"fan_in_fan_out": None}, "want": {}},
                   {"adapter": {"use_dora": None}}],
     "peft-conv-dora": [{"adapter": {"fan_in_fan_out": False}, "want": {}}, {"adapter": {"fan_in_fan_out": None}, "want": {}}],
@@ -66,6 +67,7 @@ PEFT_VARIANTS = {
 SHARED = {
     "lora-lit": [{"adapter": {"era": 3}}, {"adapter": {"era": 2}}, {"adapter": {"era": 1}, "want": "eras 2 and 3"},
                  {"base": {"head_size": None}}, {"base": {"mlp_class_name": "Unheard"}},
+                 {"add adapter": {"transformer.h.0.attn.qkv.lora_A": [2, 12], "transformer.h.0.attn.qkv.lora_B": [24, 2]}, "want": "shapes do not fit"},
                  {"adapter": {"lora_alpha": None}, "want": "scale is not known"}],
     "lora-lit-legacy": [{"adapter": {"era": 1}}, {"adapter": {"era": 2}, "want": "eras 0 and 1"}, {"adapter": {"era": 0}, "want": {}},
                         {"base": {"head_size": None}}, {"base": {"_mlp_class": "Unheard"}},

@@ -75,7 +75,8 @@ def names_of_each(old, new):
     """Do only headers of `each` differ, and only in which of the two dims is named first? An update's own line says
     how its target is stored; a header says how many dims it has, and that it is a map."""
     a, b = ([x for x in one.split("\n") if x not in other.split("\n")] for one, other in ((old, new), (new, old)))
-    return all(x.startswith("each ") for x in a) and [x.replace("[O <- I]", "[I <- O]") for x in a] == b
+    turned = [x.replace("[O <- I]", "[I <- O]").replace("[I -> O]", "[O -> I]") for x in a]
+    return all(x.startswith("each ") for x in a) and turned == b
 
 
 def witness(program, fixtures, true, mutant, judges, work):
