@@ -4,7 +4,8 @@
 
 What a layout stores is written out here or in tests/judges, by torch's own operations or by lists
 of rows: GPT-2 as torch's Linear would hold it, the stacked experts of transformers 5, the
-interleaved rows of the tutorials' time, the text model inside of Gemma 3 with vision.
+interleaved rows of the tutorials' time, the text model inside of Gemma 3 with vision, Meta's
+files, one for each process.
 """
 
 import dataclasses
@@ -17,13 +18,15 @@ from litgpt.model import GPT
 from making import digests, hf_json, numbered, write
 
 import layouts
+from meta import Meta
 from make_tiny import CASES
+from test_meta import expected_hf
 from test_named import LATER, TUTORIAL, as_tutorial, era_of
 from test_new_families import VISION, stacked
 
 
 def fixture(family, sides, config, shapes, there, **more):
-    known = dict(left_out=[], head=[], variants=[], back_variants=[], back_left_out=[], there_config={}, back_config={}, buffers={}, back_buffers={})
+    known = dict(left_out=[], head=[], variants=[], back_variants=[], back_left_out=[], there_config={}, back_config={}, buffers={}, back_buffers={}, options={}, back_alike={})
     assert set(more) <= set(known)
     return {"family": family, "sides": sides, "config": config, "shapes": shapes, "there": digests(there), **known, **more}
 
@@ -202,5 +205,101 @@ def vision():
             + [({"model_type": "gemma2"}, "model_type"), ({"dtype": "float16", "torch_dtype": None}, {"torch_dtype": "float32"})]))
 
 
-for make in (gpt2, transformers_5, legacy, vision):
+# ---- Meta's files ----
+
+class Known(Meta):
+    """With tensors that are given."""
+
+    def whole(self):
+        return self.state
+
+
+def of_meta(m):
+    """Its tensors, each element its own number."""
+    m.state = numbered({k: v.shape for k, v in Meta.whole(m).items()})
+    return m.state
+
+
+def of_hf(m, state):
+    """The tensors that transformers has as `state`: each element goes where the judge's rows say that it comes from."""
+    places = {k: v.long() for k, v in expected_hf(m).items()}
+    flat = torch.empty(sum(v.numel() for v in m.state.values()))
+    for name, where in places.items():
+        flat[where] = state.get(name, state["model.embed_tokens.weight"])
+    m.state = {k: flat[v.long()] for k, v in m.state.items()}
+
+
+def in_files(m, n):
+    return {f"{k:02}/{name}": v for k, shard in enumerate(m.shards(n)) for name, v in shard.items()}
+
+
+LLAMA3 = dict(rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=8192)
+UNSAID_PARAMS = dict(n_kv_heads=None, vocab_size=-1, multiple_of=256, ffn_dim_multiplier=None, norm_eps=1e-5, rope_theta=10000.0,
+                     use_scaled_rope=False, max_seq_len=2048, max_batch_size=32)
+UNSAID_HF = dict(head_dim="null", hidden_act="silu", rope_scaling="null", rope_theta=10000.0, tie_word_embeddings=False, attention_bias=False,
+                 mlp_bias=False, rms_norm_eps=1e-6)
+FROM_META = [
+    ({"norm_eps": 1e-6}, {"rms_norm_eps": 1e-6}), ({"rope_theta": 1e6}, {"rope_theta": 1e6, "max_position_embeddings": 16384}),
+    ({"use_scaled_rope": True}, {"rope_scaling": LLAMA3, "max_position_embeddings": 131072}), ({"use_scaled_rope": "x"}, "use_scaled_rope"),
+    ({"use_scaled_rope": True, "rope_theta": 1e6}, {"max_position_embeddings": 131072}), ({"max_seq_len": 9, "max_batch_size": 9}, {}),
+    ({"vocab_size": 20}, {"vocab_size": 20}), ({"vocab_size": 21}, "v1 = 21"), ({"vocab_size": 0}, "v1 = 0"), ({"n_kv_heads": 2}, "g1 p two = 2"),
+    ({"dim": None}, {"hidden_size": 32}), ({"n_layers": 3}, "9 tensors"), ({"multiple_of": 512}, "i1 = 512"), ({"ffn_dim_multiplier": 8.0}, "i1 = 768")]
+FROM_HF = [
+    ({"head_dim": None}, {}), ({"head_dim": 5}, "share the features"), ({"attention_bias": True}, "no biases"), ({"mlp_bias": True}, "no biases"),
+    ({"attention_bias": 0}, "attention_bias"), ({"mlp_bias": 0}, "mlp_bias"), ({"tie_word_embeddings": 0}, "tie_word_embeddings"),
+    ({"model_type": "mistral"}, "that of Llama"), ({"model_type": None}, {}), ({"hidden_act": "gelu"}, "hidden_act"), ({"max_position_embeddings": 77}, {}),
+    ({"rms_norm_eps": 1e-4}, {"norm_eps": 1e-4}), ({"rope_theta": 7.5}, {"rope_theta": 7.5}),
+    ({"rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 7.5}, "rope_scaling": None}, {"rope_theta": 7.5}),
+    ({"rope_scaling": {"type": "default"}}, {}), ({"rope_scaling": {"rope_type": "default", "rope_theta": 3.0}}, {}),
+    ({"rope_scaling": LLAMA3}, {"use_scaled_rope": True}), ({"rope_scaling": {**LLAMA3, "rope_theta": 3.0}}, {"use_scaled_rope": True}),
+    ({"rope_scaling": {"type" if k == "rope_type" else k: v for k, v in LLAMA3.items()}}, {"use_scaled_rope": True}),
+    ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "no row of the table fits"),
+    *[({"rope_scaling": {**LLAMA3, k: v}}, "no row of the table fits") for k, v in
+      dict(factor=8.0, low_freq_factor=2.0, high_freq_factor=5.0, original_max_position_embeddings=4096).items()],
+    ({"num_key_value_heads": 2}, "t g1 two p = 1 * 2"), ({"num_attention_heads": 4}, "h has two sizes")]
+
+
+def hf_of_meta(m, **more):
+    config = transformers.LlamaConfig(hidden_size=m.dim, num_hidden_layers=2, num_attention_heads=m.heads, num_key_value_heads=m.kv_heads,
+                                      intermediate_size=m.hidden(), vocab_size=m.vocab, rms_norm_eps=1e-5, **more)
+    return {**hf_json(config), "torch_dtype": "float32"}
+
+
+def meta():
+    """One file is read and written, two are written and read."""
+    for m in (Known("meta-mha", 32, 8, 8, 20, False), Known("meta-gqa", 32, 8, 4, 20, False, dict(n_kv_heads=4, multiple_of=16, ffn_dim_multiplier=1.3)),
+              Known("meta-tokens", 4, 2, 1, 65537, True, dict(n_kv_heads=1, multiple_of=8, rope_theta=5e5, vocab_size=65537))):
+        of_meta(m)
+        params = {**m.all_params(), **{k: v for k, v in UNSAID_PARAMS.items() if k not in m.params}}
+        told = hf_of_meta(m)
+        told = {k: told[k] for k in ("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size", "vocab_size",
+                                     "rms_norm_eps", "hidden_act", "model_type")}
+        by = dict(bos_token_id=128000, eos_token_id=128001, max_position_embeddings=8192) if m.by_tokens else dict(
+            bos_token_id=1, eos_token_id=2, max_position_embeddings=4096)
+        small = m.name == "meta-mha"
+        write(m.name, fixture(
+            "meta", ["meta", "hf"], params, shapes_of(in_files(m, 1)), expected_hf(m), left_out=[k for k in UNSAID_PARAMS if k not in m.params],
+            buffers={"00/rope.freqs": [2]}, variants=FROM_META * small, back_variants=FROM_HF * small, back_alike=UNSAID_HF if small else {},
+            back_buffers={f"model.layers.{n}.self_attn.rotary_emb.inv_freq": [2] for n in range(2)},
+            there_config={**told, **by, "rope_theta": params["rope_theta"], "rope_scaling": "null", "architectures": ["LlamaForCausalLM"],
+                          "torch_dtype": "float32"},
+            back_config={"dim": m.dim, "n_layers": 2, "n_heads": m.heads, "vocab_size": m.vocab, "norm_eps": 1e-5}))
+    for m, tied in ((Known("meta-two", 32, 8, 4, 20, False, dict(multiple_of=112)), False),
+                    (Known("meta-two-tied", 32, 8, 8, 20, False, dict(multiple_of=48, ffn_dim_multiplier=48 / 85)), True),
+                    (Known("meta-two-tokens", 8, 4, 2, 65538, True, dict(multiple_of=24)), False)):
+        of_meta(m)
+        config = {**hf_of_meta(m), "tie_word_embeddings": tied}
+        plain = hf_json(transformers.LlamaConfig())
+        shapes = {k: list(v.shape) for k, v in expected_hf(m).items() if not (tied and k == "lm_head.weight")}
+        of_hf(m, numbered(shapes))
+        write(m.name, fixture(
+            "meta", ["hf", "meta"], config, shapes, in_files(m, 2), options={"meta": ["--set", "t=2"]},
+            left_out=[k for k in config if k in plain and config[k] == plain[k] and k not in ("model_type", "architectures")],
+            head=[] if m.by_tokens else ["lm_head.weight"], variants=[({"vocab_size": 21}, "axis v")] * (not m.by_tokens),
+            back_variants=[({"dim": 16}, "c = 16")] * (not m.by_tokens),
+            there_config={"dim": m.dim, "n_layers": 2, "n_heads": m.heads, "vocab_size": m.vocab, "norm_eps": 1e-5, **m.params},
+            back_config={"intermediate_size": m.hidden(), "vocab_size": m.vocab, "tie_word_embeddings": None}))
+
+
+for make in (gpt2, transformers_5, legacy, vision, meta):
     make()

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import math
+import pickle
 import re
 import shutil
 import struct
 import subprocess
+import zipfile
 from array import array
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +19,8 @@ HERE = Path(__file__).parent
 RULES = HERE.parents[1] / "rules"
 CONFIGS = {"lit": ["model_config.yaml"], "lit-legacy": ["lit_config.json", "model_config.yaml"], "lora-lit": ["hyperparameters.yaml"],
            "lora-peft": ["adapter_config.json"], "lora-mlx": ["adapter_config.json"],
-           "lora-torchtune": ["adapter_config.json", "torchtune_config.yaml"]}
+           "lora-torchtune": ["adapter_config.json", "torchtune_config.yaml"], "meta": ["params.json"]}
+NUMBERED = {"meta"}  # layouts of numbered files, which have a format of their own
 NULL = "null"  # a field that is there and null; None: one that is not there
 
 
@@ -54,6 +57,24 @@ def read_tensors(path):
             a, b = t["data_offsets"]
             out[name] = raw[8 + size + a : 8 + size + b]
     return out
+
+
+class Storages(pickle.Unpickler):
+    """Of what torch.save wrote: for every tensor the name of its storage. Nothing of torch is called."""
+
+    def find_class(self, module, name):
+        return dict if name == "OrderedDict" else lambda *args: args[0]
+
+    def persistent_load(self, pid):
+        return pid[2]
+
+
+def read_numbered(path):
+    """name -> bytes of one numbered file of whole tensors, named as rules have it: by its number."""
+    with zipfile.ZipFile(path) as z:
+        top = next(x for x in z.namelist() if x.endswith("/data.pkl")).removesuffix("data.pkl")
+        with z.open(f"{top}data.pkl") as f:
+            return {f"{path.stem.split('.')[-1]}/{k}": z.read(f"{top}data/{v}") for k, v in Storages(f).load().items()}
 
 
 def config_at(where, layout):
@@ -161,8 +182,9 @@ class Job:
         places = {**(places or self.sources())}
         if "adapter" in places:  # a directory would be searched for the names that its writers use
             places["adapter"] /= "adapter_model.safetensors"
-        done = run(self.fixture.program, self.command[0], "--no-sync", "--quiet", "--json", "--format", "safetensors",
-                   "--rules", rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
+        form = [] if self.writes in NUMBERED else ["--format", "safetensors"]
+        done = run(self.fixture.program, self.command[0], "--no-sync", "--quiet", "--json", *form, "--rules",
+                   rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
         if done.returncode == 0:
             return Answer(digests(target), config_at(target, self.writes).read_text(), ())
         said = [json.loads(x) for x in done.stderr.splitlines() if x.startswith("{")]
@@ -177,7 +199,7 @@ class Job:
 
 def digests(path):
     """Of what was set aside too."""
-    out = {}
+    out = {k: hashlib.sha256(v).hexdigest()[:16] for file in path.glob("*.pth") for k, v in read_numbered(file).items()}
     for file in path.glob("*.safetensors"):
         aside = "aside: " if file.name.startswith("retensor-kept") else ""
         out.update({aside + k: hashlib.sha256(v).hexdigest()[:16] for k, v in read_tensors(file).items()})
@@ -270,10 +292,11 @@ class Fixture:
             if not set(CONFIGS.get(ours, ["config.json"])) & set(CONFIGS.get(theirs, ["config.json"])):
                 config_at(work / "from", ours).unlink(missing_ok=True)  # so that all of it has to come from the rules
             set_fields(config_at(work / "from", theirs), change)
-            add_tensors(work / "from" / "model.safetensors", buffers)
+            if buffers:
+                add_tensors(work / "from" / "model.safetensors", buffers)
             return {theirs: work / "from"}
 
         return self.job(theirs, ours, prepare, check)
 
     def job(self, a, b, prepare, check):
-        return Job(self, ["convert", "--from", a, "--to", b], {a: a}, b, prepare, check)
+        return Job(self, ["convert", "--from", a, "--to", b, *self.given.get("options", {}).get(b, [])], {a: a}, b, prepare, check)
