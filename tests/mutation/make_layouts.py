@@ -143,6 +143,7 @@ LEGACY = {
     "olmo2": [({"norm_1": True}, {"norm_1": None, "norm_2": False})],
     "deepseek_v3": [({"n_topk_groups": 3}, {"n_topk_groups": 3, "n_topk_scores_per_group": 2})],
     "gemma2": [({"sliding_window_size": None}, {"sliding_window_size": "null"})],
+    "gemma3": [({"sliding_window_indices": None}, {"sliding_window_indices": "null"})],
 }
 LEGACY_BACK = {"llama-mha": [({"rope_condense_ratio": None, "condense_ratio": 4}, {"rope_condense_ratio": 4})]}
 
