@@ -285,8 +285,8 @@ def meta():
             there_config={**told, **by, "rope_theta": params["rope_theta"], "rope_scaling": "null", "architectures": ["LlamaForCausalLM"],
                           "torch_dtype": "float32"},
             back_config={"dim": m.dim, "n_layers": 2, "n_heads": m.heads, "vocab_size": m.vocab, "norm_eps": 1e-5}))
-    for m, tied in ((Known("meta-two", 32, 8, 4, 20, False, dict(multiple_of=112)), False),
-                    (Known("meta-two-tied", 32, 8, 8, 20, False, dict(multiple_of=48, ffn_dim_multiplier=48 / 85)), True),
+    for m, tied in ((Known("meta-two", 32, 8, 4, 20, False, dict(multiple_of=88)), False),
+                    (Known("meta-two-tied", 32, 8, 8, 20, False, dict(multiple_of=72, ffn_dim_multiplier=72 / 85)), True),
                     (Known("meta-two-tokens", 8, 4, 2, 65538, True, dict(multiple_of=24)), False)):
         of_meta(m)
         config = {**hf_of_meta(m), "tie_word_embeddings": tied}
@@ -298,7 +298,8 @@ def meta():
             left_out=[k for k in config if k in plain and config[k] == plain[k] and k not in ("model_type", "architectures")],
             head=[] if m.by_tokens else ["lm_head.weight"], variants=[({"vocab_size": 21}, "axis v")] * (not m.by_tokens),
             back_variants=[({"dim": 16}, "c = 16")] * (not m.by_tokens),
-            there_config={"dim": m.dim, "n_layers": 2, "n_heads": m.heads, "vocab_size": m.vocab, "norm_eps": 1e-5, **m.params},
+            there_config={"dim": m.dim, "n_layers": 2, "n_heads": m.heads, "vocab_size": m.vocab, "norm_eps": 1e-5,
+                          "ffn_dim_multiplier": None, **m.params},
             back_config={"intermediate_size": m.hidden(), "vocab_size": m.vocab, "tie_word_embeddings": None}))
 
 
