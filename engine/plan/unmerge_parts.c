@@ -188,6 +188,19 @@ static const char *slot_blocks(unmerger *um, found *f, slot *s, const cut *of[2]
     return NULL;
 }
 
+/* The cuts of both factors that make the atom of a cut of the target, if any do. */
+static void join_factors(const cut *target, const cut_list of[2], const cut *joined[2])
+{
+    for (size_t p = 0; p < of[0].n; p++) {
+        for (size_t q = 0; q < of[1].n; q++) {
+            if (cuts_join(target, &of[0].at[p], &of[1].at[q])) {
+                joined[0] = &of[0].at[p];
+                joined[1] = &of[1].at[q];
+            }
+        }
+    }
+}
+
 const char *found_blocks(unmerger *um, found *f)
 {
     int64_t shape[RT_MAX_RANK * 2];
@@ -221,14 +234,7 @@ const char *found_blocks(unmerger *um, found *f)
     for (size_t i = 0; cut_well && i < target.n; i++) {
         slot s = {.target = target.at[i]};
         const cut *joined[2] = {NULL, NULL};
-        for (size_t p = 0; p < of[0].n; p++) {
-            for (size_t q = 0; q < of[1].n; q++) {
-                if (cuts_join(&s.target, &of[0].at[p], &of[1].at[q])) {
-                    joined[0] = &of[0].at[p];
-                    joined[1] = &of[1].at[q];
-                }
-            }
-        }
+        join_factors(&s.target, of, joined);
         if (joined[0] != NULL) {
             s.n_rows = count_in(f, &s.target, joined[0]);
             s.n_cols = count_in(f, &s.target, joined[1]);
