@@ -243,7 +243,7 @@ FROM_META = [
     ({"norm_eps": 1e-6}, {"rms_norm_eps": 1e-6}), ({"rope_theta": 1e6}, {"rope_theta": 1e6, "max_position_embeddings": 16384}),
     ({"use_scaled_rope": True}, {"rope_scaling": LLAMA3, "max_position_embeddings": 131072}), ({"use_scaled_rope": "x"}, "use_scaled_rope"),
     ({"use_scaled_rope": True, "rope_theta": 1e6}, {"max_position_embeddings": 131072}), ({"max_seq_len": 9, "max_batch_size": 9}, {}),
-    ({"vocab_size": 20}, {"vocab_size": 20}), ({"vocab_size": 21}, "v1 = 21"), ({"vocab_size": 0}, "v1 = 0"), ({"n_kv_heads": 2}, "g1 p two = 2"),
+    ({"vocab_size": 20}, {"vocab_size": 20}), ({"vocab_size": 21}, "v1 = 21"), ({"vocab_size": 0}, "v1 = 0"), ({"vocab_size": True}, "vocab_size"), ({"n_kv_heads": 2}, "g1 p two = 2"),
     ({"dim": None}, {"hidden_size": 32}), ({"n_layers": 3}, "9 tensors"), ({"multiple_of": 512}, "i1 = 512"), ({"ffn_dim_multiplier": 8.0}, "i1 = 768")]
 FROM_HF = [
     ({"head_dim": None}, {}), ({"head_dim": 5}, "share the features"), ({"attention_bias": True}, "no biases"), ({"mlp_bias": True}, "no biases"),
@@ -251,6 +251,7 @@ FROM_HF = [
     ({"model_type": "mistral"}, "that of Llama"), ({"model_type": None}, {}), ({"hidden_act": "gelu"}, "hidden_act"), ({"max_position_embeddings": 77}, {}),
     ({"rms_norm_eps": 1e-4}, {"norm_eps": 1e-4}), ({"rope_theta": 7.5}, {"rope_theta": 7.5}),
     ({"rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 7.5}, "rope_scaling": None}, {"rope_theta": 7.5}),
+    ({"rope_theta": None, "rope_parameters": {**LLAMA3, "rope_theta": 7.5}, "rope_scaling": None}, {"use_scaled_rope": True, "rope_theta": 7.5}),
     ({"rope_scaling": {"type": "default"}}, {}), ({"rope_scaling": {"rope_type": "default", "rope_theta": 3.0}}, {}),
     ({"rope_scaling": LLAMA3}, {"use_scaled_rope": True}), ({"rope_scaling": {**LLAMA3, "rope_theta": 3.0}}, {"use_scaled_rope": True}),
     ({"rope_scaling": {"type" if k == "rope_type" else k: v for k, v in LLAMA3.items()}}, {"use_scaled_rope": True}),
