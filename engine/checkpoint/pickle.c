@@ -489,6 +489,14 @@ rt_status pickle_read_first(context *cx, const char *path, const char *bytes,
     return is_read || m.is_cut ? RT_OK : not_sound(cx, path, &m);
 }
 
+bool pickle_is_text(const pickle_node *node, const char *text)
+{
+    const size_t n = strlen(text);
+
+    return node->kind == PICKLE_STRING && node->n == n &&
+           memcmp(node->text, text, n) == 0;
+}
+
 const char *pickle_describe(arena *a, const pickle_node *node)
 {
     switch ((pickle_kind)node->kind) {

@@ -78,6 +78,9 @@ RT_NODISCARD rt_status pickle_read_first(context *cx, const char *path,
                                          const char *bytes, size_t n_bytes, pickle *out,
                                          size_t *n_used);
 
+/* Is it this text? */
+bool pickle_is_text(const pickle_node *node, const char *text);
+
 /* How a node is called in a message: "text", "a list", "the result of os.system". */
 const char *pickle_describe(arena *a, const pickle_node *node);
 

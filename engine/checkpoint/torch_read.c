@@ -51,13 +51,6 @@ static bool holds_tensors(const pickle_node *node)
     return false;
 }
 
-static bool key_is(const pickle_node *key, const char *text)
-{
-    const size_t n = strlen(text);
-
-    return key->kind == PICKLE_STRING && key->n == n && memcmp(key->text, text, n) == 0;
-}
-
 /* A key as it may stand in a message or note. */
 static const char *key_shown(arena *a, const pickle_node *key)
 {
@@ -97,7 +90,7 @@ static uint32_t find_key(dict_view d, const char *text)
 {
     uint32_t i = 0;
 
-    while (i < d.n && !key_is(d.items[i], text)) {
+    while (i < d.n && !pickle_is_text(d.items[i], text)) {
         i += 2;
     }
     return i;

@@ -30,8 +30,7 @@ const char *torch_storage_read(const torch_source *src, const pickle_node *node,
     const pickle_node *id = node->kind == PICKLE_STORED ? node->items[0] : NULL;
 
     if (id == NULL || id->kind != PICKLE_TUPLE || id->n != src->n_id_items ||
-        id->items[0]->kind != PICKLE_STRING || id->items[0]->n != 7 ||
-        memcmp(id->items[0]->text, "storage", 7) != 0) {
+        !pickle_is_text(id->items[0], "storage")) {
         return "its storage is not given as torch.save does";
     }
     const pickle_node *class = id->items[1];

@@ -72,8 +72,7 @@ static rt_status read_facts(stream *s)
     const pickle_node *dict = facts.root;
     for (uint32_t i = 0; dict->kind == PICKLE_DICT && i < dict->n; i += 2) {
         const pickle_node *key = dict->items[i], *value = dict->items[i + 1];
-        if (key->kind == PICKLE_STRING && key->n == 13 &&
-            memcmp(key->text, "little_endian", 13) == 0) {
+        if (pickle_is_text(key, "little_endian")) {
             return value->kind == PICKLE_BOOL && value->i == 1
                        ? RT_OK
                        : bad_file(src->cx, src->path,
@@ -90,8 +89,7 @@ static bool is_module(const pickle_node *stored)
     const pickle_node *id = stored->items[0];
 
     return id->kind == PICKLE_TUPLE && id->n > 0 &&
-           id->items[0]->kind == PICKLE_STRING && id->items[0]->n == 6 &&
-           memcmp(id->items[0]->text, "module", 6) == 0;
+           pickle_is_text(id->items[0], "module");
 }
 
 /* What the object says of its storages, by key. */
