@@ -81,11 +81,6 @@ void fit_text(buf *out, const verify_result *r)
     buf_add(out, "\n");
 }
 
-static void put_float(arena *a, value *record, const char *key, double x)
-{
-    value_set(a, record, key, value_float(a, x));
-}
-
 value *fit_value(arena *a, const verify_result *r)
 {
     value *list = value_list(a);

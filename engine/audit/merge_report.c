@@ -75,21 +75,21 @@ value *merge_value(arena *a, const job *j, const exec_stats *stats)
         put_text(a, v, "adapter", j->adapters.at[l->adapter]->dir);
         put_texts(a, v, "factors", l->factors, l->n_factors);
         put_count(a, v, "rank", l->rank);
-        value_set(a, v, "scale", value_float(a, l->scale));
+        put_float(a, v, "scale", l->scale);
         put_text(a, v, "scale_from", l->scale_from);
         if (j->spectra != NULL && j->spectra[i].is_known) {
             const spectrum *of = &j->spectra[i];
-            value_set(a, v, "largest_singular", value_float(a, of->largest));
-            value_set(a, v, "effective_rank", value_float(a, of->effective_rank));
-            value_set(a, v, "stable_rank", value_float(a, of->stable_rank));
+            put_float(a, v, "largest_singular", of->largest);
+            put_float(a, v, "effective_rank", of->effective_rank);
+            put_float(a, v, "stable_rank", of->stable_rank);
         }
         if (stats != NULL && l->tensor < j->plan.tensors.n) {
             const exec_stats *s = &stats[l->tensor];
             const merge_numbers n = numbers_of(&j->plan.tensors.at[l->tensor], s);
-            value_set(a, v, "relative", value_float(a, n.relative));
-            value_set(a, v, "gain", value_float(a, n.gain));
-            value_set(a, v, "max_change", value_float(a, s->max_change));
-            value_set(a, v, "changed", value_float(a, n.changed));
+            put_float(a, v, "relative", n.relative);
+            put_float(a, v, "gain", n.gain);
+            put_float(a, v, "max_change", s->max_change);
+            put_float(a, v, "changed", n.changed);
             put_count(a, v, "n_changed", s->n_changed);
             put_count(a, v, "n_nonfinite", s->n_nonfinite);
         }

@@ -104,6 +104,11 @@ void put_count(arena *a, value *record, const char *key, uint64_t n)
     value_set(a, record, key, value_int(a, (int64_t)n));
 }
 
+void put_float(arena *a, value *record, const char *key, double x)
+{
+    value_set(a, record, key, value_float(a, x));
+}
+
 void put_bool(arena *a, value *record, const char *key, bool b)
 {
     value_set(a, record, key, value_bool(a, b));

@@ -26,6 +26,7 @@ void note_complaints(arena *a, diag *dg, const diags *d);
 void put_text(arena *a, value *record, const char *key,
               const char *text); /* NULL: null */
 void put_count(arena *a, value *record, const char *key, uint64_t n);
+void put_float(arena *a, value *record, const char *key, double x);
 void put_bool(arena *a, value *record, const char *key, bool b);
 void put_shape(arena *a, value *record, const char *key, const uint64_t *shape,
                unsigned rank);

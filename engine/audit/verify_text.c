@@ -102,8 +102,8 @@ value *verify_value(arena *a, const verify_result *r)
     value *v = value_record(a), *list = value_list(a), *casts = value_list(a);
     put_bool(a, v, r->is_merge ? "merged" : "equal", verify_holds(r));
     if (r->is_merge) {
-        value_set(a, v, "times", value_float(a, r->times));
-        value_set(a, v, "residual", value_float(a, r->residual));
+        put_float(a, v, "times", r->times);
+        put_float(a, v, "residual", r->residual);
         value_set(a, v, "updates", fit_value(a, r));
     }
     put_count(a, v, "n_equal", r->n_equal);
