@@ -6,7 +6,7 @@ import re
 from array import array
 from functools import partial
 
-from models import HERE, Fixture, Job, config_at, expect, numbered, read_tensors, set_fields, write_config, write_tensors
+from models import HERE, AnyFixture, Fixture, Job, config_at, numbered, read_tensors, set_fields, write_config, write_tensors
 
 CLOSE = 2e-6  # of the largest element: what one rounding of each step in f32 may leave
 
@@ -21,17 +21,12 @@ def factors(shapes):
     return out
 
 
-class MergeFixture:
+class MergeFixture(AnyFixture):
     """One adapter on one base. What is not said to change must keep its bytes."""
 
-    def __init__(self, program, work, name):
-        self.program, self.name, self.jobs = program, name, []
-        self.given = given = json.loads((HERE / f"{name}.json").read_text())
-        self.rules = work / "rules" / f"{given['family']}.rules"
-        self.work = work / name
-        self.work.mkdir()
-        self.layouts = {side: given[side]["layout"] for side in ("base", "adapter")}
-        self.make()
+    @property
+    def layouts(self):
+        return {side: self.given[side]["layout"] for side in ("base", "adapter")}
 
     def make(self):
         self.first = self.merge({}, self.as_the_other)
@@ -40,9 +35,6 @@ class MergeFixture:
 
     def models(self):
         return [self.first]
-
-    def expect(self, what, answer, want):
-        expect(f"{self.name}: {what}", answer, want)
 
     def checked(self, variant):
         if "want" in variant:

@@ -220,15 +220,26 @@ def expect(what, have, want):
         assert have.says(field, value), f"{what}: not {field} = {value}: {have.config}"
 
 
-class Fixture:
-    """One small model, and what another converter did with it."""
+class AnyFixture:
+    """What a file of fixtures gives, and where its jobs work; make() lists them."""
 
     def __init__(self, program, work, name):
         self.program, self.name, self.jobs = program, name, []
-        self.given = given = json.loads((HERE / f"{name}.json").read_text())
-        self.rules = work / "rules" / f"{given['family']}.rules"
+        self.given = json.loads((HERE / f"{name}.json").read_text())
+        self.rules = work / "rules" / f"{self.given['family']}.rules"
         self.work = work / name
         self.work.mkdir()
+        self.make()
+
+    def expect(self, what, answer, want):
+        expect(f"{self.name}: {what}", answer, want)
+
+
+class Fixture(AnyFixture):
+    """One small model, and what another converter did with it."""
+
+    def make(self):
+        given = self.given
         self.sides = given["sides"]
         config, shapes = given["config"], given["shapes"]
         bare = {k: v for k, v in config.items() if k not in given["left_out"]}
@@ -267,9 +278,6 @@ class Fixture:
             one = job.made()
             assert answer == one, f"{self.name}: {complaint}: {one.refusal} {config_differs(answer, one)}"
         return check
-
-    def expect(self, what, answer, want):
-        expect(f"{self.name}: {what}", answer, want)
 
     def there(self, config, shapes, change, check, buffers={}):
         def prepare(work):
