@@ -136,6 +136,8 @@ typedef struct full_template {
     VEC(hole) holes;
     size_t n_picks; /* product of the holes' alternatives; 1 without holes */
 } full_template;
+/* Of `has`: a name that is only asked for. */
+void template_check_asked(check *ck, const template *t);
 typedef struct pick { /* one combination of alternatives of a template */
     const char *text; /* joined, without a leading dot; NULL without holes */
     bool is_bias;     /* its last component is `bias` */

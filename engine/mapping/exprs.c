@@ -272,6 +272,8 @@ static unsigned check_names(check *ck, const expr *e, const name_scope *scope)
         check_regex(ck, e);
     } else if (e->kind == EXPR_CALL) {
         check_call(ck, e);
+    } else if (e->kind == EXPR_HAS) {
+        template_check_asked(ck, e->tmpl);
     }
     for (size_t i = 0; i < e->kid.n; i++) {
         sides |= check_names(ck, e->kid.at[i], scope);

@@ -29,6 +29,16 @@ static const source *embedded_source(arena *a, const embedded_file *f)
     return src;
 }
 
+static bool is_embedded(const source *src)
+{
+    for (size_t i = 0; i < n_embedded_rules; i++) {
+        if (src->text == embedded_rules[i].text) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* NULL and *err when the file can't be read. */
 static const source *disk_source(arena *a, const char *path, int *err)
 {
@@ -115,11 +125,13 @@ static const ast_file *embedded_by_model_type(context *cx, const char *name)
 
 const ast_file *find_file(check *ck, const source *beside, const char *name, where at)
 {
+    /* What travels in the program does not hang on the folder that it runs in. */
+    const size_t n_tries = is_embedded(beside) ? 0 : 2;
     const bool has_dir = strchr(beside->path, '/') != NULL;
     const char *dir = path_dir(ck->a, beside->path);
     const char *const tries[2] = {name, arena_printf(ck->a, "%s.rules", name)};
     const source *src = NULL;
-    for (size_t i = 0; i < 2 && src == NULL; i++) {
+    for (size_t i = 0; i < n_tries && src == NULL; i++) {
         const char *path = has_dir ? path_join(ck->a, dir, tries[i]) : tries[i];
         int err;
         if (file_exists(path)) {

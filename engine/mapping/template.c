@@ -16,6 +16,25 @@ static void add_prefix(check *ck, const block_scope *b, unsigned side,
     }
 }
 
+/* A shift, a range or a width is of a number (an
+ * expression, of a capture), and what stands there is text. */
+static void check_plain(check *ck, const segment *s, const char *what)
+{
+    if (s->shift != 0 || s->lo != NULL || s->hi != NULL || s->width > 0 ||
+        s->kind == SEG_REGEX) {
+        diag *dg =
+            complain(ck, "capture-kind", s->at, "`{%s}` is %s here", s->name, what);
+        diag_help(dg, "write `{%s}`", s->name);
+    }
+}
+
+void template_check_asked(check *ck, const template *t)
+{
+    for (size_t i = 0; i < t->segs.n; i++) {
+        check_plain(ck, &t->segs.at[i], "any text that fits");
+    }
+}
+
 /* The alternatives of a segment, its own or those of the `let` that it names. */
 static bool hole_of(const check *ck, const segment *s, hole *out)
 {
@@ -42,6 +61,10 @@ void template_full(check *ck, const block_scope *b, unsigned side, const templat
     }
     for (size_t i = 0; i < out->segs.n; i++) {
         hole h;
+        if (out->segs.at[i]->kind == SEG_NAME &&
+            strmap_has(ck->lets, out->segs.at[i]->name)) {
+            check_plain(ck, out->segs.at[i], "the text of a `let`");
+        }
         if (hole_of(ck, out->segs.at[i], &h)) {
             vec_push(ck->a, &out->holes, h);
             if (out->n_picks <= 4096) { /* more is refused by whoever counts them */
@@ -187,6 +210,7 @@ static void add_seg(check *ck, rule_scope *scope, const segment *s, map_name *ou
                      "`{%s}` is a choice of config roots, no text", s->name);
             return;
         }
+        check_plain(ck, s, "the text of a choice");
         ns.kind = NAME_CHOICE;
         ns.choice = (uint32_t)choice;
         vec_push(ck->a, &out->segs, ns);
