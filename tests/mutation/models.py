@@ -7,7 +7,6 @@ import pickle
 import re
 import shutil
 import struct
-import subprocess
 import zipfile
 from array import array
 from dataclasses import dataclass
@@ -22,10 +21,6 @@ CONFIGS = {"lit": ["model_config.yaml"], "lit-legacy": ["lit_config.json", "mode
            "lora-torchtune": ["adapter_config.json", "torchtune_config.yaml"], "meta": ["params.json"]}
 NUMBERED = {"meta"}  # layouts of numbered files, which have a format of their own
 NULL = "null"  # a field that is there and null; None: one that is not there
-
-
-def run(*args):
-    return subprocess.run([str(a) for a in args], capture_output=True, text=True)
 
 
 def numbered(shapes):
@@ -183,8 +178,8 @@ class Job:
         if "adapter" in places:  # a directory would be searched for the names that its writers use
             places["adapter"] /= "adapter_model.safetensors"
         form = [] if self.writes in NUMBERED else ["--format", "safetensors"]
-        done = run(self.fixture.program, self.command[0], "--no-sync", "--quiet", "--json", *form, "--rules",
-                   rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
+        done = self.fixture.program(self.command[0], "--no-sync", "--quiet", "--json", *form, "--rules",
+                                    rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
         if done.returncode == 0:
             return Answer(digests(target), config_at(target, self.writes).read_text(), ())
         said = [json.loads(x) for x in done.stderr.splitlines() if x.startswith("{")]

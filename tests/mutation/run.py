@@ -22,11 +22,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from asking import SCRATCH, Asked
 from merges import open_fixture
-from models import HERE, RULES, run
+from models import HERE, RULES
 from mutants import mutants
 from same import witness
-
 
 
 def users(name):
@@ -41,7 +41,7 @@ def users(name):
 
 def check(program, rules, names):
     """Does `check` accept these files of a folder?"""
-    return run(program, "check", "--quiet", *(rules / f"{x}.rules" for x in names)).returncode == 0
+    return program("check", "--quiet", *(rules / f"{x}.rules" for x in names)).returncode == 0
 
 
 def draw(found, n, rng):
@@ -75,27 +75,38 @@ def copied(where, file, text):
     return where / "rules"
 
 
-def score_file(program, work, file, fixtures, n_drawn, rng):
-    """Counts of (made, by check, by fixtures, equal), and the mutants that nothing caught."""
-    known = {f.given["family"] for f in fixtures}
-    judges = [x for x in users(file.stem) if x in known or x == file.stem and is_file_of_its_own(file)]
-    judges = [file.stem] if file.stem in known else judges
-    own = [f for f in fixtures if f.given["family"] in judges]
-    lines = file.read_text().split("\n")
-    counts, left = Counter(), []
-    for kind, n, text in draw(list(mutants(file.read_text())), n_drawn, rng):
-        counts["made"] += 1
+class Scored:
+    """One rule file: who judges its mutants, and what became of each."""
+
+    def __init__(self, file, fixtures):
+        known = {f.given["family"] for f in fixtures}
+        self.file, self.true = file, file.read_text()
+        self.judges = [file.stem] if file.stem in known else \
+            [x for x in users(file.stem) if x in known or x == file.stem and is_file_of_its_own(file)]
+        self.fixtures = [f for f in fixtures if f.given["family"] in self.judges]
+
+    def fate(self, program, work, text):
+        """What a mutant comes to: (check, fixtures, equal or missed, what tells a missed one apart)."""
         with tempfile.TemporaryDirectory(dir=work) as tmp:
-            rules = copied(Path(tmp), file, text)
-            if not check(program, rules, judges):
-                counts["check"] += 1
-            elif catches(Path(tmp), own):
-                counts["fixtures"] += 1
-            elif apart := witness(program, own, file, rules / file.name, judges, Path(tmp)):
-                left.append((kind, n, lines[n - 1].strip(), text, apart))
-            else:
-                counts["equal"] += 1
-    return counts, left
+            rules = copied(Path(tmp), self.file, text)
+            if not check(program, rules, self.judges):
+                return "check", None
+            if catches(Path(tmp), self.fixtures):
+                return "fixtures", None
+            apart = witness(program, self.fixtures, self.file, rules / self.file.name, self.judges, Path(tmp))
+            return ("missed" if apart else "equal"), apart
+
+    def show(self, fates):
+        """fates: of each mutant (kind, line, text)."""
+        counts = Counter(what for _, (what, _) in fates)
+        caught = counts["check"] + counts["fixtures"]
+        print(f"{self.file.stem:<20}{len(fates):>8}{counts['check']:>8}{counts['fixtures']:>9}{counts['equal']:>7}{counts['missed']:>8}"
+              f"{percent(caught, len(fates) - counts['equal']):>7.1f} %", flush=True)
+        for (kind, n, text), (what, apart) in fates:
+            if what in ("equal", "missed"):
+                print(f"{what}: rules/{self.file.name}:{n}: {kind}: {self.true.splitlines()[n - 1].strip()}\n"
+                      f"    -> {'; '.join(changed(self.true, text))}" + f"\n    told apart by {apart}" * (apart is not None), flush=True)
+        return counts
 
 
 def is_file_of_its_own(file):
@@ -126,35 +137,29 @@ def main():
     p.add_argument("--at-least", type=float, default=100, metavar="PERCENT")
     p.add_argument("--all", action="store_true")
     a = p.parse_intermixed_args()
-    with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(2) as pool:
-        work = Path(tmp)
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as tmp, ThreadPoolExecutor(2) as pool:
+        work, program = Path(tmp), Asked(a.program.resolve(), tmp)
         (work / "rules").symlink_to(RULES)
         families = {x.stem: json.loads(x.read_text())["family"] for x in sorted(HERE.glob("*.json"))}
         files = a.files or sorted(f for f in RULES.glob("*.rules") if a.all or f.stem in families.values())
         judged = {x for f in files for x in ([f.stem] if f.stem in families.values() else users(f.stem))}
-        wanted = [name for name, family in families.items() if family in judged]
-        fixtures = [open_fixture(a.program.resolve(), work, n) for n in wanted]
+        fixtures = [open_fixture(program, work, name) for name, family in families.items() if family in judged]
         first = [j for f in fixtures for j in (f.jobs if a.all else f.jobs[:1])]
         if wrong := [x for x in pool.map(complaint, first) if x]:
             sys.exit("\n".join(wrong))
-
-        def score(file):
-            rng = random.Random(f"{a.seed} {file.stem}")
-            return score_file(a.program.resolve(), work, file.resolve(), fixtures, None if a.all else a.draw, rng)
-
-        total, left = Counter(), []
         print(f"seed {a.seed}, {'all mutants' if a.all else f'at most {a.draw} of a file'}")
         print(f"{'rule file':<20}{'mutants':>8}{'check':>8}{'fixtures':>9}{'equal':>7}{'missed':>8}{'score':>9}")
-        for file, (counts, missed) in zip(files, pool.map(score, files)):
-            print(f"{file.stem:<20}{counts['made']:>8}{counts['check']:>8}{counts['fixtures']:>9}{counts['equal']:>7}{len(missed):>8}"
-                  f"{percent(counts['check'] + counts['fixtures'], counts['made'] - counts['equal']):>7.1f} %", flush=True)
-            for kind, n, line, text, apart in missed:
-                print(f"missed: rules/{file.name}:{n}: {kind}: {line}\n    -> {'; '.join(changed(file.read_text(), text))}\n    told apart by {apart}", flush=True)
-            total += counts
-            left += missed
-    real = total["made"] - total["equal"]
-    print(f"caught: {real - len(left)} of {real}, {percent(real - len(left), real):.1f} %")
-    return 0 if real > 0 and 100 * (real - len(left)) >= a.at_least * real else 1
+        scored, total = [], Counter()
+        for file in files:
+            one, rng = Scored(file.resolve(), fixtures), random.Random(f"{a.seed} {file.stem}")
+            drawn = draw(list(mutants(one.true)), None if a.all else a.draw, rng)
+            scored.append((one, [(m, pool.submit(one.fate, program, work, m[2])) for m in drawn]))
+        for one, fates in scored:
+            total += one.show([(m, fate.result()) for m, fate in fates])
+    caught = total["check"] + total["fixtures"]
+    real = caught + total["missed"]
+    print(f"caught: {caught} of {real}, {percent(caught, real):.1f} %; {total['equal']} more are the same mapping")
+    return 0 if real > 0 and 100 * caught >= a.at_least * real else 1
 
 
 sys.exit(main())
