@@ -7,6 +7,7 @@ from array import array
 from functools import partial
 
 from models import HERE, AnyFixture, Fixture, Job, config_at, numbered, read_tensors, set_fields, write_config, write_tensors
+from scaled import ScaledFixture
 
 CLOSE = 2e-6  # of the largest element: what one rounding of each step in f32 may leave
 
@@ -102,5 +103,5 @@ def same_numbers(name, where, wanted):
 
 def open_fixture(program, work, name):
     given = json.loads((HERE / f"{name}.json").read_text())
-    kind = MergeFixture if "merged" in given else WrittenFixture if "written" in given else Fixture
+    kind = MergeFixture if "merged" in given else WrittenFixture if "written" in given else ScaledFixture if "scales" in given else Fixture
     return kind(program, work, name)

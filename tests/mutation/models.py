@@ -34,10 +34,11 @@ def numbered(shapes):
 
 
 def write_tensors(path, shapes, values):
+    """Floats, or codes of floats of 8 bits."""
     at, header = 0, {}
     for name in sorted(shapes):
-        n = 4 * len(values[name])
-        header[name] = {"dtype": "F32", "shape": shapes[name], "data_offsets": [at, at + n]}
+        n = values[name].itemsize * len(values[name])
+        header[name] = {"dtype": {"f": "F32", "B": "F8_E4M3"}[values[name].typecode], "shape": shapes[name], "data_offsets": [at, at + n]}
         at += n
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(values[x].tobytes() for x in sorted(shapes)))
