@@ -87,10 +87,13 @@ regex *regex_new(arena *a, const char *pattern, const char *flags, const char **
     return re;
 }
 
-/* Match data is taken from malloc, not from the arena: a search may run many times. */
+/* Match data is taken from malloc, not from the arena as _create_from_pattern would do
+ * with a code that stands there: a search may run many times. */
 static pcre2_match_data *run(const pcre2_code *code, const regex *re, const char *text)
 {
-    pcre2_match_data *md = pcre2_match_data_create_from_pattern(code, NULL);
+    uint32_t n_groups = 0;
+    (void)pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n_groups);
+    pcre2_match_data *md = pcre2_match_data_create(n_groups + 1, NULL);
     if (md == NULL) {
         return NULL;
     }

@@ -1,4 +1,6 @@
 /* Regular expressions: search, whole match, groups, limits, bad patterns. */
+#include <malloc.h>
+
 #include "base/regex.h"
 #include "check.h"
 
@@ -46,6 +48,17 @@ static void test_limits(arena *a)
     CHECK(!regex_search(compile(a, "a", ""), "\xff")); /* no UTF-8: no match */
 }
 
+/* What a search needs is given back: tens of kilobytes, for each name that is tried. */
+static void test_memory(arena *a)
+{
+    const regex *re = compile(a, "h(\\d+)(x)?", "");
+    const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    for (int i = 0; i < 1000; i++) {
+        CHECK(regex_match(a, re, "h12", NULL, 0) && regex_search(re, "h3"));
+    }
+    CHECK(mallinfo2().uordblks + mallinfo2().hblkhd < before + 100 * 1000);
+}
+
 static void test_bad(arena *a)
 {
     const char *why = NULL;
@@ -63,6 +76,7 @@ int main(void)
     test_search(a);
     test_match(a);
     test_limits(a);
+    test_memory(a);
     test_bad(a);
     arena_free(a);
     return CHECK_RESULT();
