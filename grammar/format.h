@@ -31,10 +31,16 @@ void print_patterns(buf *out, const pattern_list *list);
 void print_words(buf *out, const word_list *words, const char *between);
 void print_when(buf *out, const expr *when); /* with a mark before; nothing for NULL */
 void print_because(buf *out, const char *because);
+void print_row(buf *out, const table_row *row);
+void print_row_rest(buf *out, const table_row *row); /* from the arrow on */
 const char *arrow_text(rule_arrow arrow);
 /* An item that is not a rule and has no items of its own; or the first line of one
  * that has, without its brace. */
 void print_item(buf *out, const item *it);
+
+/* Blanks instead of marks, from byte `from` on: what was added there stays on its line.
+ */
+void unmark(buf *out, size_t from);
 
 /* Columns of a text, each mark counted as a blank. */
 size_t columns_of(const char *text);

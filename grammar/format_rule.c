@@ -302,18 +302,6 @@ static const char *patterns_text(const lines *l, const pattern_list *list)
     return buf_str(&b);
 }
 
-static void row_rest(buf *b, const table_row *row)
-{
-    buf_add(b, arrow_text(row->arrow));
-    buf_add(b, row->right.n > 0 ? " " : "");
-    print_patterns(b, &row->right);
-    if (row->when != NULL) {
-        buf_add(b, MAY_BREAK "if ");
-        print_expr(b, row->when);
-    }
-    print_because(b, row->because);
-}
-
 /* A ';' must stand before this row, or the row before would go on with it. */
 static bool needs_end_before(const table_row *row)
 {
@@ -332,9 +320,7 @@ static bool needs_end_before(const table_row *row)
 const char *row_text(const lines *l, const table_row *row)
 {
     buf b = {.arena = l->arena};
-    print_patterns(&b, &row->left);
-    buf_add(&b, b.n > 0 ? MAY_BREAK : "");
-    row_rest(&b, row);
+    print_row(&b, row);
     return buf_str(&b);
 }
 
@@ -345,7 +331,7 @@ static size_t left_columns(const lines *l, unsigned indent, const table_row_list
     size_t right = 0;
     for (size_t i = 0; i < rows->n; i++) {
         buf b = {.arena = l->arena};
-        row_rest(&b, &rows->at[i]);
+        print_row_rest(&b, &rows->at[i]);
         const size_t x = columns_of(patterns_text(l, &rows->at[i].left));
         const size_t y = columns_of(buf_str(&b));
         if (indent + x + 1 + y + 2 <= FORMAT_COLUMNS) { /* a longer row is broken */
@@ -364,7 +350,7 @@ void format_rows(lines *l, unsigned indent, const table_row_list *rows)
         buf b = {.arena = l->arena};
         buf rest = {.arena = l->arena};
         buf_add(&b, patterns_text(l, &row->left));
-        row_rest(&rest, row);
+        print_row_rest(&rest, row);
         if (i + 1 < rows->n &&
             (row->right.n == 0 || needs_end_before(&rows->at[i + 1]))) {
             buf_add(&rest, ";");

@@ -19,5 +19,6 @@ void rules_format(buf *out, const ast_file *file);
 void expr_print(buf *out, const expr *e);
 void template_print(buf *out, const template *t);
 void dims_print(buf *out, const dims *d);
+void config_item_print(buf *out, const item *it); /* whole, on one line */
 
 #endif

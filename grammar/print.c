@@ -6,8 +6,7 @@
 
 /* ---- marks ------------------------------------------------------------------- */
 
-/* Blanks instead of marks, from byte `from` on: a hole stays on its line. */
-static void unmark(buf *out, size_t from)
+void unmark(buf *out, size_t from)
 {
     for (size_t i = from; i < out->n; i++) {
         if (out->p[i] >= MAY_BREAK[0] && out->p[i] <= MUST_BREAK[0]) {

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "grammar/format.h"
+#include "grammar/parse.h"
 
 const char *arrow_text(rule_arrow arrow)
 {
@@ -85,6 +86,26 @@ void print_patterns(buf *out, const pattern_list *list)
         buf_add(out, i == 0 ? "" : "," MAY_INNER);
         print_pattern(out, list->at[i]);
     }
+}
+
+void print_row_rest(buf *out, const table_row *row)
+{
+    buf_add(out, arrow_text(row->arrow));
+    buf_add(out, row->right.n > 0 ? " " : "");
+    print_patterns(out, &row->right);
+    if (row->when != NULL) {
+        buf_add(out, MAY_BREAK "if ");
+        print_expr(out, row->when);
+    }
+    print_because(out, row->because);
+}
+
+void print_row(buf *out, const table_row *row)
+{
+    const size_t from = out->n;
+    print_patterns(out, &row->left);
+    buf_add(out, out->n > from ? MAY_BREAK : "");
+    print_row_rest(out, row);
 }
 
 /* ---- items ------------------------------------------------------------------- */
@@ -354,4 +375,18 @@ void print_item(buf *out, const item *it)
     case ITEM_EACH: print_each(out, &it->u.each); break;
     case ITEM_TEST: print_test(out, &it->u.test); break;
     }
+}
+
+void config_item_print(buf *out, const item *it)
+{
+    const size_t from = out->n;
+    print_item(out, it);
+    if (it->kind == ITEM_TABLE) {
+        for (size_t i = 0; i < it->u.table.rows.n; i++) {
+            buf_add(out, i == 0 ? " { " : "; ");
+            print_row(out, &it->u.table.rows.at[i]);
+        }
+        buf_add(out, " }");
+    }
+    unmark(out, from);
 }

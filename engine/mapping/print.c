@@ -1,5 +1,6 @@
 /* A mapping as stable text: one line for each name, each rule with its atoms and class.
  */
+#include "grammar/parse.h"
 #include "mapping/check.h"
 #include "mapping/names.h"
 
@@ -239,8 +240,23 @@ static void print_others(buf *out, const mapping *m)
         print_files(out, m->layout[s], m->files[s]);
     }
     buf_add(out, m->rest ? "rest\n" : "");
+}
+
+/* As the formatter writes them, those of `use` and `include` too. */
+static void print_config(buf *out, const mapping *m)
+{
+    for (unsigned s = LEFT; s <= RIGHT; s++) {
+        for (size_t i = 0; i < m->detect[s].n; i++) {
+            buf_printf(out, "detect %s %s\n", side_shown(m, s),
+                       expr_shown(out->arena, m->detect[s].at[i]->is));
+        }
+    }
+    for (size_t i = 0; i < m->config_items.n; i++) {
+        config_item_print(out, m->config_items.at[i]);
+        buf_add(out, "\n");
+    }
     buf_add(out, m->config_rest ? "config rest\n" : "");
-    buf_printf(out, "%zu config lines, %zu tests\n", m->config_items.n, m->tests.n);
+    buf_printf(out, "%zu tests\n", m->tests.n);
 }
 
 void mapping_print(buf *out, const mapping *m)
@@ -255,4 +271,5 @@ void mapping_print(buf *out, const mapping *m)
         print_update(out, m, &m->updates.at[i]);
     }
     print_others(out, m);
+    print_config(out, m);
 }
