@@ -22,6 +22,9 @@ from make_tiny import CASES, Case
 YARN = dict(rope_type="yarn", factor=4.5, beta_fast=33, beta_slow=2, mscale=0.5, mscale_all_dim=0.25,
             original_max_position_embeddings=48)
 
+PARTIAL = [({"partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 0.25, "rope_type": "default", "rope_theta": 10000.0}},
+            {"rotary_percentage": 0.25})]
+
 # What a field of the config turns the result into: fields of lit, or words of the refusal.
 GELU = [({"hidden_act": "gelu"}, {"gelu_approximate": "none"}),
         ({"hidden_act": "gelu_new"}, {"gelu_approximate": "tanh"}),
@@ -47,7 +50,7 @@ VARIANTS = {
                         ({"rotary_pct": None, "partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 1.0, "rope_type": "default",
                                                                   "rope_theta": 10000.0}},
                          {"rotary_percentage": 1.0})],
-    "phi": [*GELU, ({"qk_layernorm": True}, "no biases"), ({"tie_word_embeddings": True}, "a head of its own")],
+    "phi": [*PARTIAL, *GELU, ({"qk_layernorm": True}, "no biases"), ({"tie_word_embeddings": True}, "a head of its own")],
     "falcon-new": [({"num_kv_heads": None}, {"n_query_groups": 8})],
     "llama-mha": [({"sliding_window": 8}, "attend to a window")],
     "stablelm": [({"use_parallel_residual": True}, "other norms"), ({"rotary_scaling_factor": 2.0}, "no such factor"),
@@ -73,9 +76,7 @@ VARIANTS = {
     "qwen3_moe": [({"mlp_only_layers": [0]}, "experts in every layer"), ({"decoder_sparse_step": 2}, "experts in every layer"),
                   ({"use_sliding_window": True}, "window would be in every layer"), ({"sliding_window": 8}, {}),
                   ({"norm_topk_prob": None}, "norm_topk_prob")],
-    "phi3": [({"partial_rotary_factor": None,
-               "rope_parameters": {"partial_rotary_factor": 0.5, "rope_type": "default", "rope_theta": 10000.0}},
-              {"rotary_percentage": 0.5})],
+    "phi3": PARTIAL,
     "deepseek_v3": [({"n_group": 1}, "one group"), ({"num_key_value_heads": 2}, "no groups of queries"),
                     ({"attention_bias": True}, "one bias flag"), ({"attention_bias": 0}, "hf.attention_bias"), ({"q_lora_rank": "null"}, "without a rank"),
                     ({"scoring_func": "sigmoid", "topk_method": "noaux_tc", "moe_layer_freq": 1}, {}),
@@ -96,10 +97,12 @@ BACK_VARIANTS = {
     "qwen2": [({"sliding_window_size": 8}, "a layer of its own")],
     "qwen3": [({"sliding_window_size": 8}, "a layer of its own")],
     "gemma3": [({"norm_qk": None}, "norm_qk"),
-               ({"rope_condense_ratio": 8}, {"rope_scaling.rope_type": "linear", "rope_scaling.factor": 8.0})],
+               ({"rope_condense_ratio": 8, "rope_adjustments": "null"}, {"rope_scaling.rope_type": "linear", "rope_scaling.factor": 8.0})],
     "deepseek_v3": [({"norm_topk_prob": None}, {"norm_topk_prob": False}),
                     ({"routed_scaling_factor": None}, {"routed_scaling_factor": 1.0})],
 }
+# Parameters without which there is no such model.
+LACKING = {"starcoder2": ["model.norm.bias"]}
 # What early versions stored besides, or a library leaves alone.
 ROTARY = {f"model.layers.{l}.self_attn.rotary_emb.inv_freq": 2 for l in range(2)}
 BUFFERS = {
@@ -142,6 +145,7 @@ def fixture(case, untie):
             + SPELLED * ("rope_theta" in hf) + TYPED,
         "back_variants": BACK_VARIANTS.get(case.family, []),
         "buffers": {x: [n] for x, n in BUFFERS.get(case.name, {}).items()},
+        **({"lacking": LACKING[case.name]} if case.name in LACKING else {}),
         # litgpt's Config completes it
         "back_left_out": ["intermediate_size"] * (hf.get("intermediate_size", 4 * hf["hidden_size"]) == 4 * hf["hidden_size"]),
         "back_alike": LIT_DEFAULTS if case.name == "llama-plain" else {},

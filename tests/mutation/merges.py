@@ -75,7 +75,8 @@ class MergeFixture(AnyFixture):
         return {side: self.write(work, side, variant) for side in ("base", "adapter")}
 
     def merge(self, variant, check):
-        return Job(self, ["merge"], self.layouts, self.layouts["base"], partial(self.sources, variant), check)
+        return Job(self, ["merge"], self.layouts, self.layouts["base"], partial(self.sources, variant), check,
+                   {**variant.get("base", {}), **variant.get("adapter", {})})
 
 
 class WrittenFixture(MergeFixture):

@@ -148,11 +148,12 @@ class Job:
     """A command on small models. What the true rules make of them is made, and held against what is known,
     when it is first asked for."""
 
-    def __init__(self, fixture, command, layouts, writes, prepare, check):
+    def __init__(self, fixture, command, layouts, writes, prepare, check, change=()):
         self.fixture, self.command, self.writes = fixture, command, writes
         self.layouts = layouts  # side: layout
         self.prepare = prepare  # makes the sources in a folder; gives side: directory, in the command's order
         self.check = check  # complains about a wrong answer
+        self.change = change  # fields in which it differs from the full model
         self.work = fixture.work / str(len(fixture.jobs))
         self.wrong = 0  # how many mutants made something else
         self.probed = {}  # answers with one field changed (same.py)
@@ -207,9 +208,9 @@ def config_differs(x, y):
 
 
 def expect(what, have, want):
-    """want: fields of the config that comes out, or words of the refusal."""
+    """want: fields of the config that comes out, or words of the refusal, or its slug."""
     if isinstance(want, str):
-        assert any(want in m for _, m in have.refusal), f"{what}: not refused with '{want}': {have.refusal}"
+        assert any(want == slug or want in m for slug, m in have.refusal), f"{what}: not refused with '{want}': {have.refusal}"
         return
     assert not have.refusal, f"{what}: {have.refusal}"
     for field, value in want.items():
@@ -246,6 +247,8 @@ class Fixture(AnyFixture):
         self.headless = self.there(bare, headless, {}, lambda answer: None)
         if given.get("buffers"):
             self.there(config, shapes, {}, self.like(self.full, "what is left out changes it"), given["buffers"])
+        for name in given.get("lacking", []):
+            self.there(config, {k: v for k, v in shapes.items() if k != name}, {}, partial(self.expect, f"without {name}", want="missing"))
         for change, want in given["variants"]:
             self.there(config, shapes, change, partial(self.expect, change, want=want))
         if given.get("back_buffers"):
@@ -284,7 +287,7 @@ class Fixture(AnyFixture):
             set_fields(config_at(source, self.sides[0]), change)
             return {self.sides[0]: source}
 
-        return self.job(*self.sides, prepare, check)
+        return self.job(*self.sides, prepare, check, change)
 
     def back(self, change, check, buffers={}):
         """From what became of the full model; fields that are None are left out."""
@@ -300,7 +303,7 @@ class Fixture(AnyFixture):
                 add_tensors(work / "from" / "model.safetensors", buffers)
             return {theirs: work / "from"}
 
-        return self.job(theirs, ours, prepare, check)
+        return self.job(theirs, ours, prepare, check, change)
 
-    def job(self, a, b, prepare, check):
-        return Job(self, ["convert", "--from", a, "--to", b, *self.given.get("options", {}).get(b, [])], {a: a}, b, prepare, check)
+    def job(self, a, b, prepare, check, change):
+        return Job(self, ["convert", "--from", a, "--to", b, *self.given.get("options", {}).get(b, [])], {a: a}, b, prepare, check, change)

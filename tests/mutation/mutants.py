@@ -18,12 +18,12 @@ def layouts_of(text):
 
 
 def body(lines):
-    """Numbers of the lines that mutate: no comment, no header, none of a test."""
+    """Numbers of the lines that mutate: no comment, no header or its text, none of a test."""
     inside = False
     for n, line in enumerate(lines):
         if re.match(r"(test|reject) ", line):
             inside = True
-        if not inside and line.strip() and not line.lstrip().startswith("#") and not re.match(r"(family|merge) ", line):
+        if not inside and line.strip() and line.lstrip()[0] not in '#"' and not re.match(r"(family|merge) ", line):
             yield n
         if line.startswith("}"):
             inside = False
@@ -160,9 +160,10 @@ def mutants(text):
     numbers = list(body(lines))
     found = []
     for n in numbers:
+        said, comment = re.fullmatch(r"(.*?)(\s+# .*)?", lines[n]).groups("")
         for kind in LINE_KINDS + MERGE_KINDS * is_merge:
-            for new in kind(lines[n]):
-                found.append((kind.__name__, n, lines[:n] + ([new] if new else []) + lines[n + 1 :]))
+            for new in kind(said):
+                found.append((kind.__name__, n, lines[:n] + ([new + comment] if new else []) + lines[n + 1 :]))
     found += [("drop_statement", n, out) for n, out in drop_statements(lines, numbers)]
     found += change_updates(lines, numbers)
     side = "|".join(sorted(layouts_of(text), key=len, reverse=True))

@@ -26,7 +26,7 @@ from asking import SCRATCH, Asked
 from merges import open_fixture
 from models import HERE, RULES
 from mutants import mutants
-from same import witness
+from same import understood, witness
 
 
 def users(name):
@@ -40,8 +40,9 @@ def users(name):
 
 
 def check(program, rules, names):
-    """Does `check` accept these files of a folder?"""
-    return program("check", "--quiet", *(rules / f"{x}.rules" for x in names)).returncode == 0
+    """How these files of a folder are understood, or None: they are not accepted."""
+    said = program("check", "--verbose", *(rules / f"{x}.rules" for x in names))
+    return understood(said.stdout) if said.returncode == 0 else None
 
 
 def draw(found, n, rng):
@@ -78,22 +79,27 @@ def copied(where, file, text):
 class Scored:
     """One rule file: who judges its mutants, and what became of each."""
 
-    def __init__(self, file, fixtures):
+    def __init__(self, program, file, fixtures):
         known = {f.given["family"] for f in fixtures}
         self.file, self.true = file, file.read_text()
         self.judges = [file.stem] if file.stem in known else \
             [x for x in users(file.stem) if x in known or x == file.stem and is_file_of_its_own(file)]
         self.fixtures = [f for f in fixtures if f.given["family"] in self.judges]
+        self.program, self.means = program, check(program, RULES, self.judges)
 
-    def fate(self, program, work, text):
+    def fate(self, work, text):
         """What a mutant comes to: (check, fixtures, equal or missed, what tells a missed one apart)."""
         with tempfile.TemporaryDirectory(dir=work) as tmp:
             rules = copied(Path(tmp), self.file, text)
-            if not check(program, rules, self.judges):
+            means = check(self.program, rules, self.judges)
+            if means is None:
                 return "check", None
-            if catches(Path(tmp), self.fixtures):
+            touched = [f for f in self.fixtures if means[f.given["family"]] != self.means[f.given["family"]]]
+            if means == self.means:
+                return "equal", None
+            if catches(Path(tmp), touched):
                 return "fixtures", None
-            apart = witness(program, self.fixtures, self.file, rules / self.file.name, self.judges, Path(tmp))
+            apart = witness(touched, self.file, rules / self.file.name, Path(tmp))
             return ("missed" if apart else "equal"), apart
 
     def show(self, fates):
@@ -151,9 +157,9 @@ def main():
         print(f"{'rule file':<20}{'mutants':>8}{'check':>8}{'fixtures':>9}{'equal':>7}{'missed':>8}{'score':>9}")
         scored, total = [], Counter()
         for file in files:
-            one, rng = Scored(file.resolve(), fixtures), random.Random(f"{a.seed} {file.stem}")
+            one, rng = Scored(program, file.resolve(), fixtures), random.Random(f"{a.seed} {file.stem}")
             drawn = draw(list(mutants(one.true)), None if a.all else a.draw, rng)
-            scored.append((one, [(m, pool.submit(one.fate, program, work, m[2])) for m in drawn]))
+            scored.append((one, [(m, pool.submit(one.fate, work, m[2])) for m in drawn]))
         for one, fates in scored:
             total += one.show([(m, fate.result()) for m, fate in fates])
     caught = total["check"] + total["fixtures"]

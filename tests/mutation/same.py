@@ -1,10 +1,11 @@
 """Is a mutant that every test accepts wrong at all, or the same mapping in other words?
 
 Three answers count as shown. What the rules print as they were understood (`check --verbose`) is
-the same, for a line about tensors. For a line about configs the two files answer alike on every
+the same in every file that has them. For a line about configs the two files answer alike on every
 small model of the family, in both directions, while each field that the changed statements
-name is left out, null, and set to values of every type and to those that the file speaks of.
-And the header of an `each` may name its two dims in any order.
+name is left out, null, and set to values of every type and to those that the file speaks of, with
+the other fields that they name as they are and left out. And the header of an `each` may name its
+two dims in any order.
 """
 
 import json
@@ -18,6 +19,21 @@ from mutants import layouts_of
 
 CONFIG = re.compile(r"(field|const|default|config|soft|table|spelled|refuse|require|ignore|tie)\b")
 VALUES = [None, NULL, True, False, 0, 3, 7.5, "x"]
+
+
+def understood(said):
+    """What `check --verbose` printed of each file, without what the probe chose: stem -> lines. Conditions that must
+    all hold stand in any order."""
+    parts = re.split(r"(?m)^(\S+)\.rules: ok \(.*\n", said)[1:]
+    return {Path(name).name: [conjuncts(x) for x in text.split("\n") if not x.startswith("  sizes")]
+            for name, text in zip(parts[::2], parts[1::2])}
+
+
+def conjuncts(line):
+    found = re.fullmatch(r"(require )([^\"()]+)( because .*)", line)
+    if not found or re.search(r" (or|if|then|else) ", found[2]):
+        return line
+    return found[1] + " and ".join(sorted(found[2].split(" and "))) + found[3]
 
 
 def statements(text):
@@ -47,28 +63,32 @@ def named_fields(statement, layouts):
 
 
 def probes(old, new):
-    """(side, field, value) worth a try, for the statements that differ; None if one is about tensors."""
-    changed = changed_statements(old, new)
-    if not all(CONFIG.match(x) for x in changed):
+    """(side, changes of fields) worth a try, for the statements that differ; None if one is not about fields alone."""
+    changed, layouts = changed_statements(old, new), layouts_of(old)
+    if not all(CONFIG.match(x) and named_fields(x, layouts) for x in changed):
         return None
-    layouts = layouts_of(old)
     fields = {f for x in changed for f in named_fields(x, layouts)}
     near = "\n".join(x for x in statements(old) + changed if named_fields(x, layouts) & fields)
     literals = re.findall(r'"[^"\n]*"|(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?(?![\w.])', near)
-    values = VALUES + [json.loads(x) for x in sorted(set(literals))]
-    return [(side, field, v) for side, field in sorted(fields) for v in values]
+    values = VALUES[:1] + [json.loads(x) for x in sorted(set(literals))] + VALUES[1:]
+    alone = [(side, {field: v}) for v in values for side, field in sorted(fields)]
+    rest = {(side, field): {f: None for s, f in fields if s == side and f != field} for side, field in fields}
+    return alone + [(side, {**rest[side, field], field: v}) for v in values for side, field in sorted(fields) if rest[side, field]]
 
 
-def printed(program, rules):
-    said = program("check", "--verbose", rules).stdout.split("\n")
-    return [x for x in said if not re.match(r"\S+: ok \(|  sizes", x)]
+def touches(job, tried):
+    """Does it differ from the full model in one of the fields?"""
+    mine = {x.split(".")[0] for x in job.change}
+    return any(f.split(".")[0] in mine for _, change in tried for f in change)
 
 
-def tried_models(fixtures):
-    """One full and one without heads of each: an untied model answers as the tied one does with the flag changed."""
+def tried_models(fixtures, tried):
+    """One full and one without heads of each, and those that are about these fields: an untied model answers as the
+    tied one does with the flag changed."""
     for fixture in fixtures:
         if not fixture.name.endswith("-untied"):
-            yield from ((fixture, job) for job in fixture.models())
+            models = fixture.models()
+            yield from ((fixture, job) for job in models + [x for x in fixture.jobs if x not in models and touches(x, tried)])
 
 
 def names_of_each(old, new):
@@ -79,19 +99,19 @@ def names_of_each(old, new):
     return all(x.startswith("each ") for x in a) and turned == b
 
 
-def witness(program, fixtures, true, mutant, judges, work):
-    """What tells the two files apart, or None: they are the same as far as anything can be seen."""
+def witness(fixtures, true, mutant, work):
+    """What tells two files apart that are understood differently, or None: they are the same as far as anything can
+    be seen."""
     tried = probes(true.read_text(), mutant.read_text())
     if names_of_each(true.read_text(), mutant.read_text()):
         return None
     if tried is None:
-        differs = [x for x in judges if printed(program, true.parent / f"{x}.rules") != printed(program, mutant.parent / f"{x}.rules")]
-        return f"the printed rules of {differs[0]}" if differs else None
+        return "what they print as understood"
     with tempfile.TemporaryDirectory(dir=work) as where:
         copy, out = Path(where) / "copy", Path(where) / "out"
-        for fixture, job in tried_models(fixtures):
-            for side, field, value in (x for x in tried if x[0] in job.layouts):
-                places, asked = job.changed(side, {field: value}, copy), (side, field, json.dumps(value))
+        for fixture, job in tried_models(fixtures, tried):
+            for side, change in (x for x in tried if x[0] in job.layouts):
+                places, asked = job.changed(side, change, copy), (side, json.dumps(change))
                 if asked not in job.probed:
                     job.probed[asked] = job.run(true.parent, Path(where) / "true", places)
                     shutil.rmtree(Path(where) / "true", ignore_errors=True)
@@ -99,5 +119,6 @@ def witness(program, fixtures, true, mutant, judges, work):
                 shutil.rmtree(out, ignore_errors=True)
                 shutil.rmtree(copy)
                 if answer != job.probed[asked]:
-                    return f"{fixture.name}, to {job.writes}: {side}.{field} {'left out' if value is None else value}"
+                    shown = ", ".join(f"{f} left out" if v is None else f"{f} = {v}" for f, v in change.items())
+                    return f"{fixture.name}, to {job.writes}, {side}: {shown}"
     return None

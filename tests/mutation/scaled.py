@@ -50,4 +50,4 @@ class ScaledFixture(AnyFixture):
             set_fields(source / "config.json", change)
             return {a: source}
 
-        return Job(self, ["convert", "--dequantize", "--dtype", "float32", "--from", a, "--to", b], {a: a}, b, prepare, check)
+        return Job(self, ["convert", "--dequantize", "--dtype", "float32", "--from", a, "--to", b], {a: a}, b, prepare, check, change)
