@@ -7,7 +7,7 @@
 
 size_t factors_min_floats(unsigned rank)
 {
-    return (size_t)rank * PANEL;
+    return (size_t)rank * MAX_PANEL;
 }
 
 void factors_init(factors *f, const plan *p, const kernels *k, factor_slot *slots,
@@ -45,7 +45,8 @@ static int64_t last_element(const tensor_info *t)
 static right_factor group_of(const factors *f, const right_factor *want,
                              int64_t *n_cols)
 {
-    const int64_t per_slot = (int64_t)(f->slot_floats / want->rank / PANEL * PANEL);
+    const int64_t per_slot =
+        (int64_t)(f->slot_floats / want->rank / MAX_PANEL * MAX_PANEL);
     const int64_t group = per_slot < MAX_GROUP_COLS ? per_slot : MAX_GROUP_COLS;
     const bool k_outside = want->rank > 1 && want->k_stride > want->col_stride;
     const int64_t in_row = k_outside ? want->offset % want->k_stride : want->offset;
@@ -74,13 +75,13 @@ static void pack(const factors *f, factor_slot *s, dtype dt, const factor_room *
                  size_t k, size_t n_rows, size_t col, size_t n)
 {
     const size_t width = dtype_bits(dt) / 8;
+    const size_t panel = f->kernels->panel;
     for (size_t i = 0; i < n_rows; i++) {
-        for (size_t j = 0; j < n; j += PANEL) {
-            const size_t count = n - j < PANEL ? n - j : PANEL;
-            const size_t panel = (col + j) / PANEL;
-            float *to = s->panels + (panel * s->key.rank + k + i) * PANEL;
+        for (size_t j = 0; j < n; j += panel) {
+            const size_t count = n - j < panel ? n - j : panel;
+            float *to = s->panels + (col + j) * s->key.rank + (k + i) * panel;
             widen_f32(f->kernels, to, room->native + (i * n + j) * width, dt, count);
-            for (size_t z = count; z < PANEL; z++) {
+            for (size_t z = count; z < panel; z++) {
                 to[z] = 0;
             }
         }
@@ -94,8 +95,8 @@ static int load(const factors *f, factor_slot *s, factor_room *room)
     const dtype dt = operand->t->dt;
     const size_t width = dtype_bits(dt) / 8;
     const size_t room_elems = room->native_bytes / width;
-    size_t most = room_elems / s->key.rank / PANEL * PANEL;
-    most = most < PANEL ? PANEL : most;
+    size_t most = room_elems / s->key.rank / MAX_PANEL * MAX_PANEL;
+    most = most < MAX_PANEL ? MAX_PANEL : most;
     room->from.fd = operand->inv->files.at[operand->t->file].fd;
     room->from.elem_bytes = (unsigned)width;
     for (size_t col = 0; col < s->n_cols; col += most) {
@@ -195,11 +196,11 @@ int factors_get(factors *f, const right_factor *want, factor_room *room,
         }
     }
     const size_t col = (size_t)((want->offset - key.offset) / want->col_stride);
+    const size_t first = col % f->kernels->panel;
     *view = (factor_view){.slot = s,
-                          .first = col % PANEL,
+                          .first = first,
                           .n_cols = s->n_cols - col,
-                          .right = s->panels + col / PANEL * want->rank * PANEL +
-                                   col % PANEL};
+                          .right = s->panels + (col - first) * want->rank + first};
     return 0;
 }
 

@@ -3,9 +3,9 @@
  *
  * A factor is seen as a matrix of `rank` rows (k_stride apart) and columns (col_stride
  * apart) in an operand tensor.  It is read, widened to f32 and packed in groups of
- * columns: panels of PANEL columns, each [rank][PANEL], zeros beyond the last column.
- * Groups start at multiples of a fixed number of columns of the operand, so that tiles
- * find what other tiles packed.
+ * columns: panels as wide as the kernels want them, each [rank][panel], zeros beyond
+ * the last column. Groups start at multiples of a fixed number of columns of the
+ * operand, so that tiles find what other tiles packed.
  *
  * Memory is a fixed number of slots, replaced in the order of their last use.  Any
  * thread may ask; each holds at most one group at a time, and there are at least as
@@ -54,12 +54,12 @@ typedef struct factor_room { /* scratch of the asking thread */
 
 typedef struct factor_view {
     factor_slot *slot;
-    const float *right; /* of the first column wanted; rows PANEL floats apart */
+    const float *right; /* of the first column wanted; rows a panel apart */
     size_t first;       /* its number in its panel */
     size_t n_cols;      /* wanted columns in this group; panels follow one another */
 } factor_view;
 
-/* Slots over `room` (n_slots * slot_floats floats, plus PANEL beyond). */
+/* Slots over `room` (n_slots * slot_floats floats, plus MAX_PANEL beyond). */
 void factors_init(factors *f, const plan *p, const kernels *k, factor_slot *slots,
                   size_t n_slots, float *room, size_t slot_floats);
 void factors_end(factors *f);

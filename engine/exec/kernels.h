@@ -6,9 +6,11 @@
  * because a NaN that arithmetic leaves is always the same one (cast.h).
  *
  * The low-rank kernel multiplies n_rows rows of the left factor, rank numbers each,
- * with a panel of the right factor: rank rows of PANEL columns, of which n_cols count.
- * The others are computed and thrown away, so a panel must be readable up to its end
- * even when `right` points into the middle of its first row (PANEL - 1 floats beyond
+ * with a panel of the right factor: rank rows of as many columns as the set's block of
+ * sums is wide, of which n_cols count.  All rows of the left factor pass over one
+ * panel, so a narrow panel of a high rank stays in the first cache.  Columns that do
+ * not count are computed and thrown away, so a panel must be readable up to its end
+ * even when `right` points into the middle of its first row (panel - 1 floats beyond
  * it).
  */
 #ifndef RT_EXEC_KERNELS_H
@@ -18,14 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PANEL ((size_t)64)
+#define MAX_PANEL ((size_t)32) /* every set's panel divides it */
 
 typedef struct lowrank {
-    unsigned rank, n_cols; /* 1 <= n_cols <= PANEL */
+    unsigned rank, n_cols; /* 1 <= n_cols <= panel */
     size_t n_rows;
     float scale;
     const float *left;     /* [n_rows][rank] */
-    const float *right;    /* [rank], PANEL floats apart */
+    const float *right;    /* [rank], panel floats apart */
     unsigned char *to;     /* what is updated, or overwritten by a product */
     const int64_t *row_at; /* byte offset of each row from `to` */
 } lowrank;
@@ -40,6 +42,7 @@ typedef struct measure {
 
 typedef struct kernels {
     const char *name;
+    size_t panel; /* columns of the right factor that lie together */
     void (*widen_bf16)(float *to, const uint16_t *from, size_t n);
     void (*widen_f16)(float *to, const uint16_t *from, size_t n);
     void (*narrow_bf16)(uint16_t *to, const float *from, size_t n);

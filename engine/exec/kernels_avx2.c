@@ -2,8 +2,8 @@
  * sibling this is.  Compiled with these switched on, so nothing here may run before
  * kernels_select() has asked the processor.
  *
- * The low-rank kernel keeps 6 rows by 16 columns of sums in 12 registers and takes a
- * panel in four parts.  What does not fill eight lanes goes through a padded copy.
+ * The low-rank kernel keeps 6 rows by 16 columns of sums in 12 registers.  What does
+ * not fill eight lanes goes through a padded copy.
  */
 #ifdef __x86_64__
 
@@ -16,7 +16,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { VEC_FLOATS = 8, N_VECS = 2, MAX_BLOCK_ROWS = 6 };
+enum {
+    VEC_FLOATS = 8,
+    N_VECS = 2,
+    MAX_BLOCK_ROWS = 6,
+    BLOCK_COLS = VEC_FLOATS * N_VECS
+};
 #define ROUND_NEAREST (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 typedef enum target { TO_BF16, TO_F16, TO_F32, TO_PRODUCT } target;
@@ -38,18 +43,34 @@ INLINE __m256 of_bf16(__m128i h)
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
 
-INLINE __m128i round_bf16(__m256 x)
+INLINE __m256i nearest_bf16(__m256 x)
 {
     const __m256i u = _mm256_castps_si256(x);
     const __m256i high = _mm256_srli_epi32(u, 16);
     const __m256i odd = _mm256_and_si256(high, _mm256_set1_epi32(1));
     const __m256i bias = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
-    const __m256i nearest = _mm256_srli_epi32(_mm256_add_epi32(u, bias), 16);
-    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
-    const __m256i quiet = _mm256_or_si256(high, _mm256_set1_epi32(0x40));
-    const __m256i r = _mm256_blendv_epi8(nearest, quiet, nan);
+    return _mm256_srli_epi32(_mm256_add_epi32(u, bias), 16);
+}
+
+INLINE __m128i low_halves(__m256i r)
+{
     const __m256i packed = _mm256_packus_epi32(r, r);
     return _mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08));
+}
+
+/* Adding to the bits could carry a NaN into another number. */
+INLINE __m128i round_bf16(__m256 x)
+{
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    const __m256i high = _mm256_srli_epi32(_mm256_castps_si256(x), 16);
+    const __m256i quiet = _mm256_or_si256(high, _mm256_set1_epi32(0x40));
+    return low_halves(_mm256_blendv_epi8(nearest_bf16(x), quiet, nan));
+}
+
+/* The one NaN that is left in settled numbers stays what it is. */
+INLINE __m128i round_settled_bf16(__m256 x)
+{
+    return low_halves(nearest_bf16(x));
 }
 
 INLINE __m256 settled(__m256 x)
@@ -112,7 +133,7 @@ INLINE void finish_eight(target kind, void *to, __m256 product)
     switch (kind) {
     case TO_BF16: {
         const __m256 base = of_bf16(load_half(to));
-        store_half(to, round_bf16(settled(_mm256_add_ps(base, product))));
+        store_half(to, round_settled_bf16(settled(_mm256_add_ps(base, product))));
         break;
     }
     case TO_F16: {
@@ -144,12 +165,12 @@ INLINE void finish(target kind, unsigned char *to, size_t n, __m256 product)
     memcpy(to, part, n * n_bytes);
 }
 
-/* `rows` (a constant after inlining) rows from `row` on, columns from `col` on. */
-INLINE void block(const lowrank *w, size_t row, unsigned rows, size_t col, target kind)
+/* `rows` (a constant after inlining) rows from `row` on. */
+INLINE void block(const lowrank *w, size_t row, unsigned rows, target kind)
 {
     __m256 sum[MAX_BLOCK_ROWS][N_VECS];
     const float *left = w->left + row * w->rank;
-    const float *right = w->right + col;
+    const float *right = w->right;
     const unsigned rank = w->rank;
 #pragma GCC unroll 6
     for (unsigned i = 0; i < rows; i++) {
@@ -157,7 +178,7 @@ INLINE void block(const lowrank *w, size_t row, unsigned rows, size_t col, targe
         sum[i][1] = _mm256_setzero_ps();
     }
 #pragma GCC unroll 1
-    for (unsigned k = 0; k < rank; k++, right += PANEL, left++) {
+    for (unsigned k = 0; k < rank; k++, right += BLOCK_COLS, left++) {
         const __m256 r0 = _mm256_loadu_ps(right);
         const __m256 r1 = _mm256_loadu_ps(right + VEC_FLOATS);
 #pragma GCC unroll 6
@@ -169,10 +190,10 @@ INLINE void block(const lowrank *w, size_t row, unsigned rows, size_t col, targe
     }
     const __m256 scale = _mm256_set1_ps(w->scale);
     const size_t n_bytes = kind == TO_BF16 || kind == TO_F16 ? 2 : 4;
-    const size_t n = w->n_cols - col;
+    const size_t n = w->n_cols;
 #pragma GCC unroll 6
     for (unsigned i = 0; i < rows; i++) {
-        unsigned char *to = w->to + w->row_at[row + i] + (int64_t)(col * n_bytes);
+        unsigned char *to = w->to + w->row_at[row + i];
         finish(kind, to, n, _mm256_mul_ps(scale, sum[i][0]));
         if (n > VEC_FLOATS) {
             finish(kind, to + VEC_FLOATS * n_bytes, n - VEC_FLOATS,
@@ -183,18 +204,16 @@ INLINE void block(const lowrank *w, size_t row, unsigned rows, size_t col, targe
 
 INLINE void all_rows(const lowrank *w, target kind)
 {
-    for (size_t col = 0; col < w->n_cols; col += VEC_FLOATS * N_VECS) {
-        size_t i = 0;
-        for (; i + 6 <= w->n_rows; i += 6) {
-            block(w, i, 6, col, kind);
-        }
-        if (i + 3 <= w->n_rows) {
-            block(w, i, 3, col, kind);
-            i += 3;
-        }
-        for (; i < w->n_rows; i++) {
-            block(w, i, 1, col, kind);
-        }
+    size_t i = 0;
+    for (; i + 6 <= w->n_rows; i += 6) {
+        block(w, i, 6, kind);
+    }
+    if (i + 3 <= w->n_rows) {
+        block(w, i, 3, kind);
+        i += 3;
+    }
+    for (; i < w->n_rows; i++) {
+        block(w, i, 1, kind);
     }
 }
 
@@ -297,6 +316,7 @@ static void take_measure(measure *m, const float *base, const float *delta,
 
 const kernels kernels_avx2 = {
     .name = "avx2",
+    .panel = BLOCK_COLS,
     .widen_bf16 = widen_bf16,
     .widen_f16 = widen_f16,
     .narrow_bf16 = narrow_bf16,

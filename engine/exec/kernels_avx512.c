@@ -1,7 +1,7 @@
 /* exec/kernels_avx512.c -- AVX-512 F, BW, VL, DQ.  Compiled with these switched on, so
  * nothing here may run before kernels_select() has asked the processor.
  *
- * The low-rank kernel keeps 6 rows by 64 columns of sums in 24 registers and goes once
+ * The low-rank kernel keeps 12 rows by 32 columns of sums in 24 registers and goes once
  * through the rank; bf16 is rounded with integers, since the conversion instruction
  * flushes subnormal numbers.
  */
@@ -16,7 +16,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { VEC_FLOATS = 16, N_VECS = 4, MAX_BLOCK_ROWS = 6 };
+enum {
+    VEC_FLOATS = 16,
+    N_VECS = 2,
+    MAX_BLOCK_ROWS = 12,
+    BLOCK_COLS = VEC_FLOATS * N_VECS
+};
 #define ROUND_NEAREST (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 typedef enum target { TO_BF16, TO_F16, TO_F32, TO_PRODUCT } target;
@@ -33,16 +38,29 @@ INLINE __m512 load_bf16(__mmask16 m, const void *from)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
 }
 
-INLINE __m256i round_bf16(__m512 x)
+INLINE __m512i nearest_bf16(__m512 x)
 {
     const __m512i u = _mm512_castps_si512(x);
     const __m512i high = _mm512_srli_epi32(u, 16);
     const __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
     const __m512i bias = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
-    const __m512i nearest = _mm512_srli_epi32(_mm512_add_epi32(u, bias), 16);
+    return _mm512_srli_epi32(_mm512_add_epi32(u, bias), 16);
+}
+
+/* Adding to the bits could carry a NaN into another number. */
+INLINE __m256i round_bf16(__m512 x)
+{
     const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    const __m512i r = _mm512_mask_or_epi32(nearest, nan, high, _mm512_set1_epi32(0x40));
-    return _mm512_cvtepi32_epi16(r);
+    const __m512i high = _mm512_srli_epi32(_mm512_castps_si512(x), 16);
+    const __m512i quiet = _mm512_set1_epi32(0x40);
+    return _mm512_cvtepi32_epi16(
+        _mm512_mask_or_epi32(nearest_bf16(x), nan, high, quiet));
+}
+
+/* The one NaN that is left in settled numbers stays what it is. */
+INLINE __m256i round_settled_bf16(__m512 x)
+{
+    return _mm512_cvtepi32_epi16(nearest_bf16(x));
 }
 
 INLINE __m512 settled(__m512 x)
@@ -103,7 +121,7 @@ INLINE void finish(target kind, unsigned char *to, __mmask16 m, __m512 product)
     switch (kind) {
     case TO_BF16: {
         const __m512 x = settled(_mm512_add_ps(load_bf16(m, to), product));
-        _mm256_mask_storeu_epi16(to, m, round_bf16(x));
+        _mm256_mask_storeu_epi16(to, m, round_settled_bf16(x));
         break;
     }
     case TO_F16: {
@@ -128,57 +146,50 @@ INLINE void block(const lowrank *w, size_t row, unsigned rows, target kind)
     const float *left = w->left + row * w->rank;
     const float *right = w->right;
     const unsigned rank = w->rank;
-#pragma GCC unroll 6
+#pragma GCC unroll 12
     for (unsigned i = 0; i < rows; i++) {
-#pragma GCC unroll 4
-        for (unsigned v = 0; v < N_VECS; v++) {
-            sum[i][v] = _mm512_setzero_ps();
-        }
+        sum[i][0] = _mm512_setzero_ps();
+        sum[i][1] = _mm512_setzero_ps();
     }
 #pragma GCC unroll 1
-    for (unsigned k = 0; k < rank; k++, right += PANEL, left++) {
+    for (unsigned k = 0; k < rank; k++, right += BLOCK_COLS, left++) {
         const __m512 r0 = _mm512_loadu_ps(right);
         const __m512 r1 = _mm512_loadu_ps(right + VEC_FLOATS);
-        const __m512 r2 = _mm512_loadu_ps(right + 2 * VEC_FLOATS);
-        const __m512 r3 = _mm512_loadu_ps(right + 3 * VEC_FLOATS);
-#pragma GCC unroll 6
+#pragma GCC unroll 12
         for (unsigned i = 0; i < rows; i++) {
             const __m512 l = _mm512_set1_ps(left[(size_t)i * rank]);
             sum[i][0] = _mm512_fmadd_ps(l, r0, sum[i][0]);
             sum[i][1] = _mm512_fmadd_ps(l, r1, sum[i][1]);
-            sum[i][2] = _mm512_fmadd_ps(l, r2, sum[i][2]);
-            sum[i][3] = _mm512_fmadd_ps(l, r3, sum[i][3]);
         }
     }
     const __m512 scale = _mm512_set1_ps(w->scale);
     const size_t n_bytes = kind == TO_BF16 || kind == TO_F16 ? 2 : 4;
-#pragma GCC unroll 6
+    const size_t n = w->n_cols;
+    const __mmask16 m0 = lanes_of(n);
+    const __mmask16 m1 = lanes_of(n > VEC_FLOATS ? n - VEC_FLOATS : 0);
+#pragma GCC unroll 12
     for (unsigned i = 0; i < rows; i++) {
         unsigned char *to = w->to + w->row_at[row + i];
-#pragma GCC unroll 4
-        for (unsigned v = 0; v < N_VECS; v++) {
-            const size_t done = (size_t)v * VEC_FLOATS;
-            const __mmask16 m = lanes_of(w->n_cols > done ? w->n_cols - done : 0);
-            finish(kind, to + done * n_bytes, m, _mm512_mul_ps(scale, sum[i][v]));
-        }
+        finish(kind, to, m0, _mm512_mul_ps(scale, sum[i][0]));
+        finish(kind, to + VEC_FLOATS * n_bytes, m1, _mm512_mul_ps(scale, sum[i][1]));
     }
 }
 
 INLINE void all_rows(const lowrank *w, target kind)
 {
     size_t i = 0;
-    for (; i + 6 <= w->n_rows; i += 6) {
+    for (; i + 12 <= w->n_rows; i += 12) {
+        block(w, i, 12, kind);
+    }
+    if (i + 6 <= w->n_rows) {
         block(w, i, 6, kind);
+        i += 6;
     }
-    if (i + 4 <= w->n_rows) {
-        block(w, i, 4, kind);
-        i += 4;
+    if (i + 3 <= w->n_rows) {
+        block(w, i, 3, kind);
+        i += 3;
     }
-    if (i + 2 <= w->n_rows) {
-        block(w, i, 2, kind);
-        i += 2;
-    }
-    if (i < w->n_rows) {
+    for (; i < w->n_rows; i++) {
         block(w, i, 1, kind);
     }
 }
@@ -258,6 +269,7 @@ static void take_measure(measure *m, const float *base, const float *delta,
 
 const kernels kernels_avx512 = {
     .name = "avx512",
+    .panel = BLOCK_COLS,
     .widen_bf16 = widen_bf16,
     .widen_f16 = widen_f16,
     .narrow_bf16 = narrow_bf16,

@@ -48,10 +48,10 @@ static void add(float *to, const float *from, size_t n)
 /* scale * sum for the n_cols columns of one row. */
 static void row_product(const lowrank *w, size_t row, float *product)
 {
-    float sum[PANEL] = {0};
+    float sum[MAX_PANEL] = {0};
     const float *left = w->left + row * w->rank;
     for (unsigned k = 0; k < w->rank; k++) {
-        const float *right = w->right + k * PANEL;
+        const float *right = w->right + k * MAX_PANEL;
         for (unsigned j = 0; j < w->n_cols; j++) {
             sum[j] = fmaf(left[k], right[j], sum[j]);
         }
@@ -64,8 +64,8 @@ static void row_product(const lowrank *w, size_t row, float *product)
 static void lowrank_bf16(const lowrank *w)
 {
     for (size_t i = 0; i < w->n_rows; i++) {
-        float product[PANEL];
-        uint16_t value[PANEL] = {0};
+        float product[MAX_PANEL];
+        uint16_t value[MAX_PANEL] = {0};
         unsigned char *to = w->to + w->row_at[i];
         row_product(w, i, product);
         memcpy(value, to, w->n_cols * sizeof *value);
@@ -79,8 +79,8 @@ static void lowrank_bf16(const lowrank *w)
 static void lowrank_f16(const lowrank *w)
 {
     for (size_t i = 0; i < w->n_rows; i++) {
-        float product[PANEL];
-        uint16_t value[PANEL] = {0};
+        float product[MAX_PANEL];
+        uint16_t value[MAX_PANEL] = {0};
         unsigned char *to = w->to + w->row_at[i];
         row_product(w, i, product);
         memcpy(value, to, w->n_cols * sizeof *value);
@@ -94,8 +94,8 @@ static void lowrank_f16(const lowrank *w)
 static void lowrank_f32(const lowrank *w)
 {
     for (size_t i = 0; i < w->n_rows; i++) {
-        float product[PANEL];
-        float value[PANEL] = {0};
+        float product[MAX_PANEL];
+        float value[MAX_PANEL] = {0};
         unsigned char *to = w->to + w->row_at[i];
         row_product(w, i, product);
         memcpy(value, to, w->n_cols * sizeof *value);
@@ -109,7 +109,7 @@ static void lowrank_f32(const lowrank *w)
 static void lowrank_product(const lowrank *w)
 {
     for (size_t i = 0; i < w->n_rows; i++) {
-        float product[PANEL];
+        float product[MAX_PANEL];
         row_product(w, i, product);
         for (unsigned j = 0; j < w->n_cols; j++) {
             product[j] = f32_settled(product[j]);
@@ -141,6 +141,7 @@ static void take_measure(measure *m, const float *base, const float *delta,
 
 const kernels kernels_portable = {
     .name = "portable",
+    .panel = MAX_PANEL,
     .widen_bf16 = widen_bf16,
     .widen_f16 = widen_f16,
     .narrow_bf16 = narrow_bf16,

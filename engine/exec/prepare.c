@@ -353,7 +353,7 @@ static rt_status make_buffers(context *cx, run *r, uint64_t memory)
         n_slots = n_slots > r->n_workers ? n_slots : r->n_workers;
     }
     const size_t all =
-        each * r->n_workers + n_slots * slot_bytes + PANEL * sizeof(float);
+        each * r->n_workers + n_slots * slot_bytes + MAX_PANEL * sizeof(float);
     unsigned char *room = map_room(r, all);
     if (room == NULL) {
         diag_report(cx->diags, SEV_ERROR, "no-memory", NOWHERE,

@@ -139,13 +139,14 @@ static int sweep(const loops *l, int64_t right_offset, unsigned char *to)
                         .left = w->left,
                         .right = view.right,
                         .row_at = w->row_at};
+        const size_t panel = w->run->kernels->panel;
         size_t first = view.first;
         for (int64_t done = 0; done < here; done += work.n_cols) {
             const size_t rest = (size_t)(here - done);
-            work.n_cols = (unsigned)(rest < PANEL - first ? rest : PANEL - first);
+            work.n_cols = (unsigned)(rest < panel - first ? rest : panel - first);
             work.to = to + (uint64_t)(j + done) * l->to->elem_bytes;
             l->to->kernel(&work);
-            work.right += work.rank * PANEL - first;
+            work.right += work.rank * panel - first;
             first = 0;
         }
         factors_release(w->factors, &view);

@@ -147,24 +147,34 @@ static lowrank_kernel kernel_of(const kernels *k, unsigned which)
     return f;
 }
 
+/* The right factor of a test, [MAX_TEST_RANK][MAX_PANEL], as panels of a set want it.
+ */
+static const float *packed(const kernels *k, const float *right, unsigned rank)
+{
+    static float panel[(MAX_TEST_RANK + 1) * MAX_PANEL];
+    for (size_t i = 0; i < rank * k->panel; i++) {
+        panel[i] = right[i / k->panel * MAX_PANEL + i % k->panel];
+    }
+    return panel;
+}
+
 /* Rows lie apart and out of order, columns start anywhere in the panel. */
 static void test_lowrank(const kernels *k, bool with_nans)
 {
     static float left[MAX_TEST_ROWS * MAX_TEST_RANK];
-    static float right[(MAX_TEST_RANK + 1) * PANEL];
+    static float right[MAX_TEST_RANK * MAX_PANEL];
     static unsigned char got[MAX_TEST_ROWS * 512], want[sizeof got];
     for (unsigned round = 0; round < 400; round++) {
         const unsigned which = round % 4;
-        const size_t first = draw() % 3 == 0 ? draw() % PANEL : 0;
+        const size_t first = draw() % 3 == 0 ? draw() % k->panel : 0;
         int64_t row_at[MAX_TEST_ROWS];
         lowrank w = {.rank = 1 + draw() % MAX_TEST_RANK,
                      .n_rows = draw() % (MAX_TEST_ROWS + 1),
                      .scale = with_nans ? draw_f32() : draw_number(),
                      .left = left,
-                     .right = right + first,
                      .row_at = row_at};
-        w.n_cols =
-            (unsigned)(draw() % 2 == 0 ? PANEL - first : 1 + draw() % (PANEL - first));
+        w.n_cols = (unsigned)(draw() % 2 == 0 ? k->panel - first
+                                              : 1 + draw() % (k->panel - first));
         for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
             left[i] = with_nans && draw() % 50 == 0 ? draw_f32() : draw_number();
         }
@@ -180,8 +190,10 @@ static void test_lowrank(const kernels *k, bool with_nans)
         }
         memcpy(want, got, sizeof got);
         w.to = got;
+        w.right = packed(k, right, w.rank) + first;
         kernel_of(k, which)(&w);
         w.to = want;
+        w.right = packed(&kernels_portable, right, w.rank) + first;
         kernel_of(&kernels_portable, which)(&w);
         CHECK(memcmp(got, want, sizeof got) == 0);
     }
@@ -190,30 +202,32 @@ static void test_lowrank(const kernels *k, bool with_nans)
 /* The definition, against the portable set. */
 static void test_definition(void)
 {
-    float left[3 * 5], right[5 * PANEL], to[3 * PANEL], base[3 * PANEL];
-    const int64_t row_at[3] = {0, PANEL * sizeof(float), 2 * PANEL * sizeof(float)};
+    float left[3 * 5], right[5 * MAX_PANEL], to[3 * MAX_PANEL], base[3 * MAX_PANEL];
+    const int64_t row_at[3] = {0, MAX_PANEL * sizeof(float),
+                               2 * MAX_PANEL * sizeof(float)};
     for (size_t i = 0; i < 15; i++) {
         left[i] = draw_number();
     }
-    for (size_t i = 0; i < 5 * PANEL; i++) {
+    for (size_t i = 0; i < 5 * MAX_PANEL; i++) {
         right[i] = draw_number();
     }
-    for (size_t i = 0; i < 3 * PANEL; i++) {
+    for (size_t i = 0; i < 3 * MAX_PANEL; i++) {
         to[i] = base[i] = draw_number();
     }
     const lowrank w = {.rank = 5,
                        .n_rows = 3,
-                       .n_cols = PANEL,
+                       .n_cols = MAX_PANEL,
                        .scale = 0.3f,
                        .left = left,
                        .right = right,
                        .to = (unsigned char *)to,
                        .row_at = row_at};
     kernels_portable.lowrank_f32(&w);
-    for (size_t i = 0; i < 3 * PANEL; i++) {
+    for (size_t i = 0; i < 3 * MAX_PANEL; i++) {
         float sum = 0;
         for (size_t k = 0; k < 5; k++) {
-            sum = fmaf(left[i / PANEL * 5 + k], right[k * PANEL + i % PANEL], sum);
+            sum = fmaf(left[i / MAX_PANEL * 5 + k],
+                       right[k * MAX_PANEL + i % MAX_PANEL], sum);
         }
         const volatile float product = 0.3f * sum; /* no contraction here either */
         const float want = base[i] + product;
