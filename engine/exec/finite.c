@@ -5,24 +5,29 @@
 /* A number is not finite when all bits of its exponent are set (of e4m3fn all but the
  * sign's: it has no infinity), and zero when none but the sign is.  Blocks of a fixed
  * length: the compiler makes vectors of the inner loop, and a block's count fits into
- * an element. */
-#define BLOCK 64u
+ * an element.  Elements may lie on any address. */
+#define BLOCK 128u
 #define COUNTERS(name, type)                                                           \
+    static bool name##_is(const unsigned char *at, type mask, type want)               \
+    {                                                                                  \
+        type elem;                                                                     \
+        memcpy(&elem, at, sizeof elem);                                                \
+        return (elem & mask) == want;                                                  \
+    }                                                                                  \
     static uint64_t name(const void *elems, size_t n, type mask, bool all)             \
     {                                                                                  \
-        uint64_t total = 0;                                                            \
-        type block[BLOCK];                                                             \
         const type want = all ? mask : 0;                                              \
-        for (size_t at = 0; at < n; at += BLOCK) {                                     \
-            const size_t m = n - at < BLOCK ? n - at : BLOCK;                          \
-            /* what is missing at the end must count as the others: neither */         \
-            memset(block, all ? 0 : 0xff, sizeof block);                               \
-            memcpy(block, (const type *)elems + at, m * sizeof(type));                 \
+        const unsigned char *at = elems;                                               \
+        uint64_t total = 0;                                                            \
+        for (; n >= BLOCK; n -= BLOCK, at += BLOCK * sizeof(type)) {                   \
             type count = 0;                                                            \
             for (size_t i = 0; i < BLOCK; i++) {                                       \
-                count = (type)(count + ((block[i] & mask) == want));                   \
+                count = (type)(count + name##_is(at + i * sizeof(type), mask, want));  \
             }                                                                          \
             total += count;                                                            \
+        }                                                                              \
+        for (size_t i = 0; i < n; i++) {                                               \
+            total += name##_is(at + i * sizeof(type), mask, want);                     \
         }                                                                              \
         return total;                                                                  \
     }
