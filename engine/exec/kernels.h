@@ -20,7 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MAX_PANEL ((size_t)32) /* every set's panel divides it */
+#define MAX_PANEL  ((size_t)32) /* every set's panel divides it */
+#define BLOCK_ROWS 12 /* every set's block of rows divides it: no rest is left */
 
 typedef struct lowrank {
     unsigned rank, n_cols; /* 1 <= n_cols <= panel */

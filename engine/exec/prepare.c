@@ -174,7 +174,8 @@ static bool is_one_run(const tensor_job *job)
 }
 
 /* Tiles as long as caches like them; longer where short runs would be read again and
- * again; of whole rows where rows matter, else ending on pages of the file. */
+ * again; of whole rows where rows matter, and of the kernel's blocks of rows where it
+ * has work, else ending on pages of the file. */
 static void cut_tiles(tensor_job *job, uint64_t max_bytes, piece *clips, step *steps)
 {
     const bool has_terms = has_steps(job, true);
@@ -188,7 +189,8 @@ static void cut_tiles(tensor_job *job, uint64_t max_bytes, piece *clips, step *s
     if (is_one_run(job)) {
         job->lead = job->offset % PAGE_BYTES / job->elem_bytes;
     } else if (row < tile && job->dt == job->t->dt) {
-        tile -= tile % row;
+        const uint64_t block = row * BLOCK_ROWS;
+        tile -= tile % (has_terms && block < tile ? block : row);
     }
     job->tile_elems = tile;
     job->n_tiles = (job->n_elems + job->lead + tile - 1) / tile;
