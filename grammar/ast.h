@@ -291,13 +291,14 @@ typedef struct config_file { /* lit_config.json when _norm_class != null */
 } config_file;
 typedef VEC(config_file) config_file_list;
 
-/* files SIDE a.pth | b.pth [in shards of N] config c.json: reads any, writes the first
- */
+/* files SIDE a.pth | b.pth [in shards of N] config c.json [with dtype torch_dtype]:
+ * reads any, writes the first */
 typedef struct files_item {
     const char *side;
     template_list weights;
     int64_t shard_bytes; /* 0: one file */
     config_file_list configs;
+    expr_list dtype; /* fields of the config that tell the type of the weights */
 } files_item;
 
 /* field hf.rope_theta : float = 10000.0;  field hf { x: 1, y: 2 }: then the path is the

@@ -130,9 +130,11 @@ const item *ast_field(parse_state *ps, where at, const expr *path, const char *t
 const item *ast_spelled(parse_state *ps, where at, const expr *first, expr_list others);
 const item *ast_files(parse_state *ps, where at, const char *side,
                       template_list weights, int64_t shard_bytes,
-                      config_file_list configs);
+                      config_file_list configs, expr_list dtype);
 /* The number of bytes of `in shards of N`; the word is no keyword. */
 int64_t ast_shards(parse_state *ps, where at, const char *name, int64_t n_bytes);
+/* The fields of `with dtype FIELD | FIELD`; the word is no keyword. */
+expr_list ast_dtype(parse_state *ps, where at, const char *name, expr_list fields);
 const item *ast_spelled_names(parse_state *ps, where at, const char *side,
                               const template *first, template_list others);
 const item *ast_equation(parse_state *ps, where at, bool soft, const expr *left,

@@ -79,15 +79,26 @@ int64_t ast_shards(parse_state *ps, where at, const char *name, int64_t n_bytes)
     return n_bytes;
 }
 
+expr_list ast_dtype(parse_state *ps, where at, const char *name, expr_list fields)
+{
+    if (strcmp(name, "dtype") != 0) {
+        diag *dg = ast_error(ps, at, "this says nothing about the config");
+        diag_help(dg, "its field that tells the type of the weights: `with dtype "
+                      "torch_dtype`");
+    }
+    return fields;
+}
+
 const item *ast_files(parse_state *ps, where at, const char *side,
                       template_list weights, int64_t shard_bytes,
-                      config_file_list configs)
+                      config_file_list configs, expr_list dtype)
 {
     item *it = item_new(ps, at, ITEM_FILES);
     it->u.files = (files_item){.side = side,
                                .weights = weights,
                                .shard_bytes = shard_bytes,
-                               .configs = configs};
+                               .configs = configs,
+                               .dtype = dtype};
     return it;
 }
 

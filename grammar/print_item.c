@@ -212,6 +212,10 @@ static void print_files(buf *out, const files_item *f)
         print_template(out, f->configs.at[i].name);
         print_when(out, f->configs.at[i].when);
     }
+    for (size_t i = 0; i < f->dtype.n; i++) {
+        buf_add(out, i == 0 ? MAY_BREAK "with dtype " : " |" MAY_INNER);
+        print_expr(out, f->dtype.at[i]);
+    }
 }
 
 static void print_field(buf *out, const field_item *f)

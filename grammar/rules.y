@@ -108,7 +108,8 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %type <const expr *> opt_when opt_by opt_equal opt_expr expr primary ref column
 %type <const expr *> plain number negative literal list record scalar
 %type <const expr *> sum term atom other alt
-%type <expr_list> equals paths spellings args args1 columns literals plain_alts other_alts
+%type <expr_list> equals paths spellings opt_with args args1 columns literals plain_alts
+%type <expr_list> other_alts
 %type <expr *> members
 %type <word_list> names opt_without keys
 %type <template *> template holes
@@ -357,8 +358,8 @@ item: AXIS NAME equals[l]           { $$ = ast_define(ps, @$, ITEM_AXIS, $NAME, 
     | LET NAME '=' alternatives[l]  { $$ = ast_let(ps, @$, ITEM_LET, $NAME, $l); }
     | CHOICE NAME '=' alternatives[l] { $$ = ast_let(ps, @$, ITEM_CHOICE, $NAME, $l); }
     | DETECT side expr[e]           { $$ = ast_detect(ps, @$, $side, $e); }
-    | FILES side either[l] opt_shards[n] CONFIG config_files[c]
-                                    { $$ = ast_files(ps, @$, $side, $l, $n, $c); }
+    | FILES side either[l] opt_shards[n] CONFIG config_files[c] opt_with[d]
+                                    { $$ = ast_files(ps, @$, $side, $l, $n, $c, $d); }
     | FIELD column[c] opt_type[t] opt_equal[e]
                                     { $$ = ast_field(ps, @$, $c, $t, $e); }
     | FIELD side record[v]          { $$ = ast_field(ps, @$, ast_path(ps, @side, $side), NULL, $v); }
@@ -395,6 +396,11 @@ config_files:
     | config_files[l] '|' config_file[f] { $$ = $l; vec_push(ps->arena, &$$, $f); }
     ;
 config_file: template[t] opt_when[e] { $$ = (config_file){.name = $t, .when = $e}; } ;
+
+opt_with:
+      %empty                        { $$ = (expr_list){0}; }
+    | WITH NAME spellings[l]        { $$ = ast_dtype(ps, @$, $NAME, $l); }
+    ;
 
 opt_type: %empty { $$ = NULL; } | ':' NAME { $$ = ast_type(ps, @NAME, $NAME); } ;
 

@@ -40,7 +40,7 @@ static const char *when_text(arena *a, const expr *e)
 static bool says_same(arena *a, const map_files *x, const map_files *y)
 {
     bool same = x->weights.n == y->weights.n && x->configs.n == y->configs.n &&
-                x->shard_bytes == y->shard_bytes;
+                x->dtype.n == y->dtype.n && x->shard_bytes == y->shard_bytes;
     for (size_t i = 0; same && i < x->weights.n; i++) {
         same = file_name_same(&x->weights.at[i], &y->weights.at[i]);
     }
@@ -48,6 +48,9 @@ static bool says_same(arena *a, const map_files *x, const map_files *y)
         const map_config_file *p = &x->configs.at[i], *q = &y->configs.at[i];
         same = strcmp(p->name, q->name) == 0 &&
                strcmp(when_text(a, p->when), when_text(a, q->when)) == 0;
+    }
+    for (size_t i = 0; same && i < x->dtype.n; i++) {
+        same = strcmp(x->dtype.at[i], y->dtype.at[i]) == 0;
     }
     return same;
 }

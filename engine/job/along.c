@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "config/fields.h"
 
 #define MAX_BYTES (64u << 20)
 
@@ -72,10 +73,9 @@ static rt_status carry(context *cx, job *j, const run_options *opt, const char *
     return RT_OK;
 }
 
-/* The dtype that a config names follows the weights when they were cast. */
-static void put_dtype(context *cx, job *j)
+/* The type that most of the weights have, or DT_COUNT. */
+static unsigned usual_dtype(const job *j)
 {
-    static const char *const keys[] = {"dtype", "torch_dtype"};
     uint64_t bytes[DT_COUNT] = {0};
     unsigned most = DT_COUNT;
     for (size_t i = 0; i < j->plan.tensors.n; i++) {
@@ -86,12 +86,29 @@ static void put_dtype(context *cx, job *j)
                 most == DT_COUNT || bytes[t->dt] > bytes[most] ? (unsigned)t->dt : most;
         }
     }
-    for (unsigned k = 0; k < 2 && most < DT_COUNT; k++) {
-        const value *old = value_get(j->config, keys[k]);
+    return most;
+}
+
+/* What a config says of the weights' type holds of those that are written; a config
+ * that was made says it too. */
+static void put_dtype(context *cx, job *j)
+{
+    const map_files *files = layout_of(j->layouts, j->to)->files;
+    const unsigned usual = usual_dtype(j);
+    if (usual == DT_COUNT || files->dtype.n == 0) {
+        return;
+    }
+    const value *said = value_string(cx->arena, dtype_torch_name((dtype)usual));
+    bool is_said = false;
+    for (size_t i = 0; i < files->dtype.n; i++) {
+        const value *old = record_at(j->config, files->dtype.at[i]);
         if (old != NULL && old->kind == V_STRING) {
-            value_set(cx->arena, j->config, keys[k],
-                      value_string(cx->arena, dtype_torch_name((dtype)most)));
+            record_put(cx->arena, j->config, files->dtype.at[i], said);
+            is_said = true;
         }
+    }
+    if (!is_said && j->config_is_made) {
+        record_put(cx->arena, j->config, files->dtype.at[0], said);
     }
 }
 

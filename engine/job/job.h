@@ -69,6 +69,7 @@ typedef struct job {
     const stage *set_aside;   /* what an earlier conversion kept (side-car), or NULL */
     VEC(const char *) was_stored; /* from the side-car JSON beside the source */
     value *config;                /* config of `to`, or NULL */
+    bool config_is_made;          /* no config of `to` lay beside the source */
     VEC(const char *) notes; /* said to the user: what was taken, assumed, decided */
     VEC(const char *) carry; /* paths of files that go along */
     rt_status status;        /* RT_OK, or what is wrong with rules and checkpoint */

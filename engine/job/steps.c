@@ -100,6 +100,7 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
     req.set = is_final && b->j->adapters.n == 0 ? fields_set(b, to) : NULL;
     const rt_status status = config_convert(b->cx, st->v, to_side, &req, &st->config);
     b->config = status == RT_OK ? st->config->record : NULL;
+    b->j->config_is_made = carried == NULL;
     b->config_path = arena_printf(b->cx->arena, "made by %s", st->m->name);
     return status;
 }

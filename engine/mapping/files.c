@@ -92,6 +92,20 @@ static void take_configs(check *ck, const files_item *fi, map_files *f)
     }
 }
 
+static void take_dtype(check *ck, const files_item *fi, map_files *f)
+{
+    for (size_t i = 0; i < fi->dtype.n; i++) {
+        const expr *e = fi->dtype.at[i];
+        if (e->kind == EXPR_PATH) {
+            vec_push(ck->a, &f->dtype, e->s);
+            continue;
+        }
+        diag *dg = complain(ck, "bad-dtype-field", e->at,
+                            "the type of the weights is no element of a list");
+        diag_help(dg, "name the field as it stands in the config: torch_dtype");
+    }
+}
+
 static void take_line(check *ck, const item *it, const block_scope *b,
                       const origin *from)
 {
@@ -117,6 +131,7 @@ static void take_line(check *ck, const item *it, const block_scope *b,
     *f = (map_files){.at = it->at, .shard_bytes = (uint64_t)fi->shard_bytes};
     take_weights(ck, fi, f);
     take_configs(ck, fi, f);
+    take_dtype(ck, fi, f);
     ck->m->files[side] = f;
 }
 

@@ -282,6 +282,9 @@ typedef struct map_files { /* what the files of a layout are called */
     file_name_list weights; /* any is read, the first is written */
     uint64_t shard_bytes;   /* 0: one file */
     VEC(map_config_file) configs;
+    VEC(const char *)
+    dtype; /* config fields that tell the type of most weights, in
+            * torch's words: "bfloat16" */
 } map_files;
 
 /* The name of files that are told apart by a number, or NULL.  The names of the

@@ -22,6 +22,15 @@ parts = {
     "part.00.safetensors": {"norm": norm, "up": top},
     "part.01.safetensors": {"norm": norm, "up": low},
 }
+TYPED = HEAD + """files a model.safetensors config config.json with dtype dtype | inner.torch_dtype
+files b model.safetensors config config.json with dtype text.dtype | dtype
+axis l = a.n = b.n
+ignore a.dtype, a.inner, b.dtype, b.text
+w: x.{l}.w [v c] <-> y.{l}.w [v c]
+"""
+halves = {i: count((2, 3), 10 * i, dtype="BF16") for i in range(2)}
+whole_one = count((3, 5))
+
 w = count((2, 3))
 layers = {f"x.{i}.w": count((2, 3), 10 * i) for i in range(3)}
 listed = {f"y.{i}.w": count((2, 3), 10 * i) for i in range(3)}
@@ -61,4 +70,14 @@ CASES = [
     Case("other names are read, the first is written", NAMED, {"x.0.w": w}, {"y.0.w": w}, {"n": 1}, {"n": 1},
          start="b", files={"b": {"old.safetensors": {"y.0.w": w}}}, config_name={"b": "old_facts.json"},
          back={"weights.safetensors": {"y.0.w": w}}, config_back={}),
+    Case("a config that is made tells the type of the weights", TYPED, {"x.0.w": w}, {"y.0.w": w}, {"n": 1},
+         {"n": 1, "text": {"dtype": "float32"}}, config_back={"n": 1, "dtype": "float32"}),
+    Case("the type that most of the weights have, not the most tensors", TYPED + "u: x.u [p q] <-> y.u [p q]\n",
+         {"x.u": whole_one, **{f"x.{i}.w": t for i, t in halves.items()}},
+         {"y.u": whole_one, **{f"y.{i}.w": t for i, t in halves.items()}}, {"n": 2}, {"text": {"dtype": "float32"}}),
+    Case("a cast is told", TYPED, {"x.0.w": w}, {"y.0.w": count((2, 3), dtype="BF16")}, {"n": 1},
+         {"text": {"dtype": "bfloat16"}}, options=("--dtype", "bfloat16"), back={"x.0.w": count((2, 3), dtype="BF16")},
+         config_back={"dtype": "bfloat16"}),
+    Case("whole numbers have no type that a config tells", TYPED, {"x.0.w": count((2, 3), dtype="I64")},
+         {"y.0.w": count((2, 3), dtype="I64")}, {"n": 1}, {"n": 1}),
 ]

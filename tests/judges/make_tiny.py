@@ -213,7 +213,7 @@ def hf_json(path):
 def filled(path):
     """config.json as transformers reads it, with the fields that it adds and without the path."""
     fields = transformers.AutoConfig.from_pretrained(path).to_dict()
-    del fields["_name_or_path"], fields["dtype"]  # the weights tell their dtype
+    del fields["_name_or_path"]
     if fields.get("head_dim") is None:
         fields["head_dim"] = fields["hidden_size"] // fields["num_attention_heads"]
     return fields
