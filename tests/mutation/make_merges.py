@@ -240,6 +240,10 @@ def with_all_written():
     flags = dict(lora_query=True, lora_key=False, lora_value=True, lora_projection=True, lora_mlp=True, lora_head=False)
     written("written-lit", "lora-lit", base, config, "lora-peft", "lora-peft", said, shapes, lit,
             {"lora_r": 2, "lora_alpha": 4, "lora_dropout": 0.0, **flags})
+    alone = {k: v for k, v in shapes.items() if "o_proj" in k}
+    proj = {f"transformer.h.{k.split('.')[4]}.attn.proj.lora_{k.split('.')[-2][-1]}": v for k, v in filled(alone).items()}
+    written("written-lit-proj", "lora-lit", base, config, "lora-peft", "lora-peft", {**said, "target_modules": ["o_proj"]}, alone, proj,
+            {"lora_r": 2, "lora_alpha": 4, **dict.fromkeys(flags, False), "lora_projection": True})
     of_mlx = {k: list(v.shape) for k, v in mlx.items()}
     fills = filled(of_mlx)
     back = {f"{n}{k.rsplit('.', 1)[0]}.lora_{k[-1].upper()}.weight": v.T for k, v in fills.items()}

@@ -124,11 +124,15 @@ def set_fields(path, change):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one job: digests of the tensors and the config, or what was said against it."""
+    """What came of one job: digests of the tensors and the config, or what was said against it; and what was warned of."""
 
     tensors: dict
     config: str
     refusal: tuple
+    warned: tuple
+
+    def result(self):
+        return self.tensors, self.config, self.refusal
 
     def says(self, field, value):
         """Does the config that was written have this value of a field?"""
@@ -182,10 +186,11 @@ class Job:
         form = [] if self.writes in NUMBERED else ["--format", "safetensors"]
         done = self.fixture.program(self.command[0], "--no-sync", "--quiet", "--json", *form, "--rules",
                                     rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
-        if done.returncode == 0:
-            return Answer(digests(target), config_at(target, self.writes).read_text(), ())
         said = [json.loads(x) for x in done.stderr.splitlines() if x.startswith("{")]
-        return Answer({}, "", tuple((x["slug"], x["message"]) for x in said if x["severity"] == "error"))
+        errors, warned = (tuple((x["slug"], x["message"]) for x in said if x["severity"] == which) for which in ("error", "warning"))
+        if done.returncode == 0:
+            return Answer(digests(target), config_at(target, self.writes).read_text(), (), warned)
+        return Answer({}, "", errors, warned)
 
     def changed(self, side, change, where):
         """Its sources with other fields in one config, of which a copy is made."""
@@ -275,7 +280,7 @@ class Fixture(AnyFixture):
     def like(self, job, complaint):
         def check(answer):
             one = job.made()
-            assert answer == one, f"{self.name}: {complaint}: {one.refusal} {config_differs(answer, one)}"
+            assert answer.result() == one.result(), f"{self.name}: {complaint}: {one.refusal} {config_differs(answer, one)}"
         return check
 
     def there(self, config, shapes, change, check, buffers={}):

@@ -70,10 +70,23 @@ def probes(old, new):
     fields = {f for x in changed for f in named_fields(x, layouts)}
     near = "\n".join(x for x in statements(old) + changed if named_fields(x, layouts) & fields)
     literals = re.findall(r'"[^"\n]*"|(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?(?![\w.])', near)
-    values = VALUES[:1] + [json.loads(x) for x in sorted(set(literals))] + VALUES[1:]
+    tables = [r for x in changed if "table " in x for r in records(x)]
+    values = VALUES[:1] + [json.loads(x) for x in sorted(set(literals))] + [r for n, r in enumerate(tables) if r not in tables[:n]] + VALUES[1:]
     alone = [(side, {field: v}) for v in values for side, field in sorted(fields)]
     rest = {(side, field): {f: None for s, f in fields if s == side and f != field} for side, field in fields}
     return alone + [(side, {**rest[side, field], field: v}) for v in values for side, field in sorted(fields) if rest[side, field]]
+
+
+def records(table):
+    """Values for the record patterns of a table, with and without what may be absent."""
+    out = []
+    for pattern in re.findall(r"\{ ([^{}]*) \}", table):
+        parts = [x for x in (re.match(r"\s*(\w+)[\w|]*(\??): (.*)", p) for p in pattern.split(",")) if x]
+        for optional in ("", "?"):
+            of = {k: [json.loads(x) for x in v.split(" | ")] if v[:1] == '"' else [7.5 + n]
+                  for n, (k, q, v) in enumerate(p.groups() for p in parts) if q <= optional}
+            out += [{k: v[n % len(v)] for k, v in of.items()} for n in range(max(map(len, of.values()), default=0))]
+    return out
 
 
 def touches(job, tried):
