@@ -40,7 +40,8 @@ ROPES = [({"rope_scaling": {"rope_type": "default", "rope_theta": 7.0, "partial_
 WINDOW = [({"use_sliding_window": True}, "window would be in every layer")]
 VARIANTS = {
     "llama-mha": ROPES + [({"rope_scaling": {"rope_type": "linear", "factor": 4.0}}, {"rope_condense_ratio": 4}),
-                          ({"rope_scaling": None, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, {"rope_condense_ratio": 4})],
+                          ({"rope_scaling": None, "rope_parameters": {"rope_type": "linear", "factor": 4.0}}, {"rope_condense_ratio": 4}),
+                          ({"sliding_window": 8}, "attend to a window")],
     "llama": [({"quantization_config": {"quant_method": "gptq"}}, "quantised")],
     "qwen2": WINDOW + [({"attention_bias": True}, "no bias on o_proj")],
     "qwen3": WINDOW,
@@ -52,7 +53,6 @@ VARIANTS = {
                          {"rotary_percentage": 1.0})],
     "phi": [*PARTIAL, *GELU, ({"qk_layernorm": True}, "no biases"), ({"tie_word_embeddings": True}, "a head of its own")],
     "falcon-new": [({"num_kv_heads": None}, {"n_query_groups": 8})],
-    "llama-mha": [({"sliding_window": 8}, "attend to a window")],
     "stablelm": [({"use_parallel_residual": True}, "other norms"), ({"rotary_scaling_factor": 2.0}, "no such factor"),
                  ({"qk_layernorm": True}, "no norms for each head"),
                  ({"layer_norm_eps": None, "norm_eps": 0.0002}, {"norm_eps": 0.0002}),
@@ -91,6 +91,7 @@ VARIANTS = {
 # The same of Lit-GPT's config: what its fields are in Hugging Face's.
 BACK_VARIANTS = {
     "llama": [({"rope_interleave": True}, "latent attention"), ({"latent_attention": {"q_lora_rank": 1}}, "latent attention"),
+              ({"rope_condense_ratio": 3, "rope_adjustments": "null"}, {"rope_scaling.rope_type": "linear", "rope_scaling.factor": 3.0}),
               *[({x: 3.5}, "do not rescale scores") for x in ("attention_scores_scalar", "attention_logit_softcapping", "final_logit_softcapping")]],
     "gemma": [({"name": "x"}, "by the model's name")],
     "olmo": [({"name": "x"}, "by the name")],

@@ -192,11 +192,19 @@ class Job:
             return Answer(digests(target), config_at(target, self.writes).read_text(), (), warned)
         return Answer({}, "", errors, warned)
 
-    def changed(self, side, change, where):
-        """Its sources with other fields in one config, of which a copy is made."""
+    def changed(self, side, changes, where):
+        """(change, places, text of the config) of a copy of its sources, with fields of one config changed."""
         shutil.copytree(self.sources()[side], where)
-        set_fields(config_at(where, self.layouts[side]), change)
-        return {**self.sources(), side: where}
+        config = config_at(where, self.layouts[side])
+        text, asked = config.read_text(), set()
+        for change in changes:
+            config.write_text(text)
+            set_fields(config, change)
+            now = config.read_text()
+            if now not in asked:
+                asked.add(now)
+                yield change, {**self.sources(), side: where}, now
+        shutil.rmtree(where)
 
 
 def digests(path):

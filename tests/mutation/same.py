@@ -120,18 +120,17 @@ def witness(fixtures, true, mutant, work):
         return None
     if tried is None:
         return "what they print as understood"
-    with tempfile.TemporaryDirectory(dir=work) as where:
-        copy, out = Path(where) / "copy", Path(where) / "out"
-        for fixture, job in tried_models(fixtures, tried):
-            for side, change in (x for x in tried if x[0] in job.layouts):
-                places, asked = job.changed(side, change, copy), (side, json.dumps(change))
-                if asked not in job.probed:
-                    job.probed[asked] = job.run(true.parent, Path(where) / "true", places)
-                    shutil.rmtree(Path(where) / "true", ignore_errors=True)
-                answer = job.run(mutant.parent, out, places)
-                shutil.rmtree(out, ignore_errors=True)
-                shutil.rmtree(copy)
-                if answer != job.probed[asked]:
+    def answer(job, rules, places):
+        with tempfile.TemporaryDirectory(dir=work) as out:
+            return job.run(rules.parent, Path(out) / "out", places)
+
+    for fixture, job in tried_models(fixtures, tried):
+        for side in job.layouts:
+            for change, places, config in job.changed(side, [c for s, c in tried if s == side], work / "copy"):
+                if (side, config) not in job.probed:
+                    job.probed[side, config] = answer(job, true, places)
+                if answer(job, mutant, places) != job.probed[side, config]:
+                    shutil.rmtree(work / "copy")
                     shown = ", ".join(f"{f} left out" if v is None else f"{f} = {v}" for f, v in change.items())
                     return f"{fixture.name}, to {job.writes}, {side}: {shown}"
     return None
