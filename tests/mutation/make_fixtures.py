@@ -61,7 +61,7 @@ VARIANTS = {
     "starcoder2": [*GELU[:1], GELU[2], ({"use_bias": False}, "biases of every map"), ({"sliding_window": 8}, {"sliding_window_size": 8})],
     "falcon": [({"alibi": True}, "rotary embeddings only"), ({"bias": True}, "no biases"),
                ({"apply_residual_connection_post_layernorm": True}, "residual before the norm"),
-               ({"ffn_hidden_size": None}, {"intermediate_size": 128}), ({"activation": None}, {}), ({"activation": "relu"}, "hf.activation")],
+               ({"ffn_hidden_size": None}, {"intermediate_size": 128}), ({"hidden_size": None, "n_embed": 32}, {"n_embd": 32}), ({"activation": None}, {}), ({"activation": "relu"}, "hf.activation")],
     "gemma2": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
                ({"hidden_activation": "gelu_new"}, {"gelu_approximate": "tanh"})],

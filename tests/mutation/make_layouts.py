@@ -145,7 +145,9 @@ LEGACY = {
     "gemma2": [({"sliding_window_size": None}, {"sliding_window_size": "null"})],
     "gemma3": [({"sliding_window_indices": None}, {"sliding_window_indices": "null"})],
 }
-LEGACY_BACK = {"llama-mha": [({"rope_condense_ratio": None, "condense_ratio": 4}, {"rope_condense_ratio": 4})]}
+LEGACY_BACK = {"llama-mha": [({"rope_condense_ratio": None, "condense_ratio": 4}, {"rope_condense_ratio": 4}),
+                             ({"_norm_class": None, "_mlp_class": None, "norm_class_name": "RMSNorm", "mlp_class_name": "LLaMAMLP"},
+                              {"norm_class_name": "RMSNorm", "mlp_class_name": "LLaMAMLP"})]}
 
 
 def legacy():

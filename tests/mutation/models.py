@@ -124,7 +124,8 @@ def set_fields(path, change):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one job: digests of the tensors and the config, or what was said against it; and what was warned of."""
+    """What came of one job: digests of the tensors and the config, or what was said against it; and what was warned of
+    or told to be lost."""
 
     tensors: dict
     config: str
@@ -184,12 +185,13 @@ class Job:
         if "adapter" in places:  # a directory would be searched for the names that its writers use
             places["adapter"] /= "adapter_model.safetensors"
         form = [] if self.writes in NUMBERED else ["--format", "safetensors"]
-        done = self.fixture.program(self.command[0], "--no-sync", "--quiet", "--json", *form, "--rules",
+        done = self.fixture.program(self.command[0], "--no-sync", "--json", *form, "--rules",
                                     rules / self.fixture.rules.name, *self.command[1:], *places.values(), target)
         said = [json.loads(x) for x in done.stderr.splitlines() if x.startswith("{")]
         errors, warned = (tuple((x["slug"], x["message"]) for x in said if x["severity"] == which) for which in ("error", "warning"))
         if done.returncode == 0:
-            return Answer(digests(target), config_at(target, self.writes).read_text(), (), warned)
+            lost = tuple(("lossy", json.dumps(x)) for step in json.loads(done.stdout).get("steps", []) for x in step.get("lossy", []))
+            return Answer(digests(target), config_at(target, self.writes).read_text(), (), warned + lost)
         return Answer({}, "", errors, warned)
 
     def changed(self, side, changes, where):
@@ -309,7 +311,7 @@ class Fixture(AnyFixture):
         def prepare(work):
             self.full.made()
             shutil.copytree(self.full.work / "to", work / "from")
-            if not set(CONFIGS.get(ours, ["config.json"])) & set(CONFIGS.get(theirs, ["config.json"])):
+            if config_at(work / "from", ours) != config_at(work / "from", theirs):
                 config_at(work / "from", ours).unlink(missing_ok=True)  # so that all of it has to come from the rules
             set_fields(config_at(work / "from", theirs), change)
             if buffers:
