@@ -196,7 +196,8 @@ class Job:
 
     def changed(self, side, changes, where):
         """(change, places, text of the config) of a copy of its sources, with fields of one config changed."""
-        shutil.copytree(self.sources()[side], where)
+        place = side if side in self.sources() else next(iter(self.sources()))  # or it is carried along
+        shutil.copytree(self.sources()[place], where)
         config = config_at(where, self.layouts[side])
         text, asked = config.read_text(), set()
         for change in changes:
@@ -205,7 +206,7 @@ class Job:
             now = config.read_text()
             if now not in asked:
                 asked.add(now)
-                yield change, {**self.sources(), side: where}, now
+                yield change, {**self.sources(), place: where}, now
         shutil.rmtree(where)
 
 
@@ -258,7 +259,8 @@ class Fixture(AnyFixture):
         headless = {k: v for k, v in shapes.items() if k not in given["head"]}
         self.full = self.there(config, shapes, {}, self.as_the_other)
         self.back_to = self.back({}, lambda a: self.expect("back", a, given.get("back_config", {})))
-        self.there(bare, shapes, {}, self.like(self.full, f"the rules' defaults are not those of {self.sides[0]}"))
+        bare_there = self.there(bare, shapes, {}, self.like(self.full, f"the rules' defaults are not those of {self.sides[0]}"))
+        self.carried = [self.back_with(bare_there, bare)] if self.own_names() else []
         self.headless = self.there(bare, headless, {}, lambda answer: None)
         if given.get("buffers"):
             self.there(config, shapes, {}, self.like(self.full, "what is left out changes it"), given["buffers"])
@@ -279,7 +281,12 @@ class Fixture(AnyFixture):
 
     def models(self):
         """The model with a full config, the one without its heads, and what became of the first."""
-        return [self.full, *[self.headless] * bool(self.given["head"]), self.back_to]
+        return [self.full, *[self.headless] * bool(self.given["head"]), self.back_to, *self.carried]
+
+    def own_names(self):
+        """Is a JSON config of our side carried along beside theirs?"""
+        ours, theirs = (CONFIGS.get(x, ["config.json"])[0] for x in self.sides)
+        return ours != theirs and ours.endswith(".json")
 
     def as_the_other(self, answer):
         assert answer.tensors, f"{self.name} cannot be converted: {answer.refusal}"
@@ -319,6 +326,21 @@ class Fixture(AnyFixture):
             return {theirs: work / "from"}
 
         return self.job(theirs, ours, prepare, check, change)
+
+    def back_with(self, there, config):
+        """From what became of a model, with the config that was carried along, which comes back as it was."""
+        ours, theirs = self.sides
+
+        def prepare(work):
+            there.made()
+            return {theirs: there.work / "to"}
+
+        def check(answer):
+            assert not answer.refusal and json.loads(answer.config) == config, f"{self.name}: the config that was carried does not come back: {answer.config}"
+
+        job = self.job(theirs, ours, prepare, check, {})
+        job.layouts[ours] = ours
+        return job
 
     def job(self, a, b, prepare, check, change):
         return Job(self, ["convert", "--from", a, "--to", b, *self.given.get("options", {}).get(b, [])], {a: a}, b, prepare, check, change)
