@@ -26,7 +26,7 @@ from asking import SCRATCH, Asked
 from merges import open_fixture
 from models import HERE, RULES
 from mutants import mutants
-from same import understood, witness
+from same import changed_fields, touches, understood, witness
 
 
 def users(name):
@@ -55,10 +55,11 @@ def draw(found, n, rng):
     return [rng.choice(by_kind[kind]) for kind in rng.sample(sorted(by_kind), min(n, len(by_kind)))]
 
 
-def catches(where, fixtures):
-    """Does some model come out otherwise? Those that told most mutants apart are tried first."""
+def catches(where, fixtures, fields):
+    """Does some model come out otherwise? Those that are about the changed fields are tried first, then those that told
+    most mutants apart."""
     tried = [(n, j) for f in fixtures for n, j in enumerate(f.jobs)]
-    for _, job in sorted(tried, key=lambda x: (-x[1].wrong, x[0])):
+    for _, job in sorted(tried, key=lambda x: (not touches(x[1], fields), -x[1].wrong, x[0])):
         if job.run(where / "rules", where / "out") != job.made():
             job.wrong += 1
             return True
@@ -97,7 +98,7 @@ class Scored:
             touched = [f for f in self.fixtures if means[f.given["family"]] != self.means[f.given["family"]]]
             if means == self.means:
                 return "equal", None
-            if catches(Path(tmp), touched):
+            if catches(Path(tmp), touched, changed_fields(self.true, text)):
                 return "fixtures", None
             apart = witness(touched, self.file, rules / self.file.name, Path(tmp))
             return ("missed" if apart else "equal"), apart

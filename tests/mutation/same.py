@@ -62,12 +62,17 @@ def named_fields(statement, layouts):
     return found
 
 
+def changed_fields(old, new):
+    """(side, field) of all that the statements that differ speak of."""
+    return {f for x in changed_statements(old, new) for f in named_fields(x, layouts_of(old))}
+
+
 def probes(old, new):
     """(side, changes of fields) worth a try, for the statements that differ; None if one is not about fields alone."""
     changed, layouts = changed_statements(old, new), layouts_of(old)
     if not all(CONFIG.match(x) and named_fields(x, layouts) for x in changed):
         return None
-    fields = {f for x in changed for f in named_fields(x, layouts)}
+    fields = changed_fields(old, new)
     near = "\n".join(x for x in statements(old) + changed if named_fields(x, layouts) & fields)
     literals = re.findall(r'"[^"\n]*"|(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?(?![\w.])', near)
     tables = [r for x in changed if "table " in x for r in records(x)]
@@ -89,19 +94,18 @@ def records(table):
     return out
 
 
-def touches(job, tried):
+def touches(job, fields):
     """Does it differ from the full model in one of the fields?"""
-    mine = {x.split(".")[0] for x in job.change}
-    return any(f.split(".")[0] in mine for _, change in tried for f in change)
+    return not {x.split(".")[0] for x in job.change}.isdisjoint(f.split(".")[0] for _, f in fields)
 
 
-def tried_models(fixtures, tried):
+def tried_models(fixtures, fields):
     """One full and one without heads of each, and those that are about these fields: an untied model answers as the
     tied one does with the flag changed."""
     for fixture in fixtures:
         if not fixture.name.endswith("-untied"):
             models = fixture.models()
-            yield from ((fixture, job) for job in models + [x for x in fixture.jobs if x not in models and touches(x, tried)])
+            yield from ((fixture, job) for job in models + [x for x in fixture.jobs if x not in models and touches(x, fields)])
 
 
 def names_of_each(old, new):
@@ -124,7 +128,7 @@ def witness(fixtures, true, mutant, work):
         with tempfile.TemporaryDirectory(dir=work) as out:
             return job.run(rules.parent, Path(out) / "out", places)
 
-    for fixture, job in tried_models(fixtures, tried):
+    for fixture, job in tried_models(fixtures, changed_fields(true.read_text(), mutant.read_text())):
         for side in job.layouts:
             for change, places, config in job.changed(side, [c for s, c in tried if s == side], work / "copy"):
                 if (side, config) not in job.probed:
