@@ -122,6 +122,19 @@ static const char *text_field(const value *record, const char *key)
     return v != NULL && v->kind == V_STRING && v->s[0] != '\0' ? v->s : NULL;
 }
 
+/* Does the name stand for a row of some layout?  Rows of one layout stand together. */
+static bool names_row(const builder *b, const char *name)
+{
+    for (size_t r = 0; r < b->n_rows; r++) {
+        const char *layout = b->rows[r].layout;
+        const bool seen = r > 0 && strcmp(layout, b->rows[r - 1].layout) == 0;
+        if (!seen && models_find(b->rows, b->n_rows, layout, name) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The first of these that names a row: given, config fields, the directory. */
 static const char *find_name(builder *b, const checkpoint *ck)
 {
@@ -138,11 +151,8 @@ static const char *find_name(builder *b, const checkpoint *ck)
         n = 1; /* what the user says is not overruled */
     }
     for (size_t i = 0; i < n; i++) {
-        for (size_t r = 0; candidates[i] != NULL && r < b->n_rows; r++) {
-            if (models_find(b->rows, b->n_rows, b->rows[r].layout, candidates[i]) !=
-                NULL) {
-                return candidates[i];
-            }
+        if (candidates[i] != NULL && names_row(b, candidates[i])) {
+            return candidates[i];
         }
     }
     return b->opt->model_name;
