@@ -117,6 +117,15 @@ BUFFERS = {
 # What absence means in model_config.yaml: litgpt's Config.
 LIT_DEFAULTS = {f.name: "null" if f.default is None else f.default for f in dataclasses.fields(Config)
                 if f.default is not dataclasses.MISSING and f.name != "name"}
+DEFAULTS = {"llama-plain": LIT_DEFAULTS,
+            **{name: {x: LIT_DEFAULTS[x] for x in fields.split()} for name, fields in (
+                ("gemma2-plain", "post_attention_norm post_mlp_norm norm_1"), ("olmo2-plain", "norm_qk_type norm_1 norm_2"),
+                ("falcon-40b", "gelu_approximate"),
+                ("deepseek_v3-plain", "n_query_groups head_size norm_1 attention_scores_scalar attention_logit_softcapping "
+                                      "final_logit_softcapping rope_interleave n_expert n_expert_per_token"))}}
+# Of another type than Config has it.
+MISTYPED = [({x: v}, f"lit.{x}") for x, v in (("name", True), *((x, 0) for x in (
+    "shared_attention_norm", "attn_bias", "lm_head_bias", "scale_embeddings")))]
 TYPED = [({"tie_word_embeddings": 0}, "hf.tie_word_embeddings")]
 SPELLED = [({"rope_theta": None, "rotary_emb_base": None, "rope_parameters": {"rope_theta": 70000.0, "rope_type": "default"}},
             {"rope_base": 70000})]
@@ -146,12 +155,12 @@ def fixture(case, untie):
         "sides": ["hf", "lit"],
         "variants": sum((VARIANTS.get(x, []) for x in sorted({case.family, case.name})), [])
             + SPELLED * ("rope_theta" in hf) + TYPED,
-        "back_variants": BACK_VARIANTS.get(case.family, []),
+        "back_variants": BACK_VARIANTS.get(case.family, []) + MISTYPED * (case.name == "llama-plain"),
         "buffers": {x: [n] for x, n in BUFFERS.get(case.name, {}).items()},
         **({"lacking": LACKING[case.name]} if case.name in LACKING else {}),
         # litgpt's Config completes it
         "back_left_out": ["intermediate_size"] * (hf.get("intermediate_size", 4 * hf["hidden_size"]) == 4 * hf["hidden_size"]),
-        "back_alike": LIT_DEFAULTS if case.name == "llama-plain" else {},
+        "back_alike": DEFAULTS.get(case.name, {}),
         "there": digests(case.to_lit(numbered(shapes))) if case.judged else None,
     }
 
