@@ -101,7 +101,7 @@ BACK_VARIANTS = {
     "qwen3": [({"sliding_window_size": 8}, "a layer of its own")],
     "gemma3": [({"norm_qk": None}, "norm_qk"),
                ({"rope_condense_ratio": 8, "rope_adjustments": "null"}, {"rope_scaling.rope_type": "linear", "rope_scaling.factor": 8.0})],
-    "deepseek_v3": [({"norm_topk_prob": None}, {"norm_topk_prob": False}),
+    "deepseek_v3": [({"norm_topk_prob": None}, {"norm_topk_prob": False}), ({"n_query_groups": "null"}, {"num_key_value_heads": 4}),
                     ({"routed_scaling_factor": None}, {"routed_scaling_factor": 1.0})],
 }
 # Parameters without which there is no such model.
