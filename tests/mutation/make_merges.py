@@ -202,6 +202,21 @@ def with_torchtune(name, kind, dora, variants=()):
     write(name, fixture("lora-torchtune", "hf", config, base, "lora-torchtune", said, shapes, merged, variants))
 
 
+FUSED = {"qkv_proj": ("attn.q_proj", "attn.k_proj", "attn.v_proj"), "gate_up_proj": ("mlp.w1", "mlp.w3")}
+
+
+def with_torchtune_of_phi3(name, variants=()):
+    """q, k, v one below the other, then gate and up; no rows change places."""
+    model, config = causal("Phi3", hidden_size=16)
+    base, rows = shapes_of(model.state_dict()), {"attn.q_proj": 16, "attn.k_proj": 8, "attn.v_proj": 8, "mlp.w1": 14, "mlp.w3": 14}
+    shapes = {f"layers.{l}.{own}.lora_{x}.weight": [2, 16] if x == "a" else [n, 2] for l in range(2) for own, n in rows.items() for x in "ab"}
+    before, state, merged = numbered(base), filled(shapes), {}
+    for l, (hf, parts) in ((l, x) for l in range(2) for x in FUSED.items()):
+        name_of = next(k for k in base if k.startswith(f"model.layers.{l}.") and f".{hf}." in k)
+        merged[name_of] = before[name_of].double() + 4 * torch.cat([state[f"layers.{l}.{p}.lora_b.weight"] @ state[f"layers.{l}.{p}.lora_a.weight"] for p in parts])
+    write(name, fixture("lora-torchtune", "hf", config, base, "lora-torchtune", dict(r=2, lora_alpha=8, use_dora=False), shapes, merged, variants))
+
+
 # ---- adapters written in another layout ----
 
 def written(name, family, base, config, adapter, rules, adapter_config, shapes, there, told):
@@ -288,4 +303,5 @@ for dora in (False, True):
     for kind in ("Llama", "Qwen2"):
         name = {"Llama": "lora-torchtune", "Qwen2": "lora-torchtune-qwen2"}[kind]
         with_torchtune(name + d, kind, dora, SHARED.get(name, []) if not dora else [])
+with_torchtune_of_phi3("lora-torchtune-phi3")
 with_torchtune("lora-torchtune-mha", "Llama", False, SHARED["lora-torchtune-mha"])

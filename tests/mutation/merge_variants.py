@@ -81,6 +81,7 @@ SHARED = {
                        {"config of adapter": {"r": 5, "lora_alpha": 5, "use_dora": True, "model": {"lora_rank": 2, "lora_alpha": 8, "use_dora": False}}},
                        *[{"base": {"model_type": x}} for x in ("mistral", "gemma", "gemma2")],
                        {"base": {"model_type": "qwen3"}, "want": {}}, {"base": {"model_type": "phi3"}, "want": "taken by no rule"},
+                       {"base": {"model_type": "starcoder2"}, "want": "how torchtune orders"}, {"adapter": {"batch_size": 4}},
                        {"adapter": {"r": None}, "want": "no config has adapter.r"}, {"adapter": {"lora_alpha": None}, "want": "no config has adapter.lora_alpha"}],
     "lora-torchtune-mha": [{"base": {"num_key_value_heads": None}}],
     "lora-torchtune-qwen2": [{"base": {"model_type": "qwen3"}}],

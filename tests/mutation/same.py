@@ -22,14 +22,26 @@ VALUES = [None, NULL, True, False, 0, 3, 7.5, "x"]
 
 
 def understood(said):
-    """What `check --verbose` printed of each file, without what the probe chose: stem -> lines. Conditions that must
-    all hold stand in any order."""
-    parts = re.split(r"(?m)^(\S+)\.rules: ok \(.*\n", said)[1:]
-    return {Path(name).name: [conjuncts(x) for x in text.split("\n") if not x.startswith("  sizes")]
-            for name, text in zip(parts[::2], parts[1::2])}
+    """What `check --verbose` printed of each file, without what the probe chose: stem -> what begins at the margin, with
+    the lines that go on with it."""
+    parts = re.split(r"(?m)^(\S+)\.rules: ok \(.*\n(?:  sizes.*\n)*", said)[1:]
+    return {Path(name).name: [unreached(conjuncts(x)) for x in re.split(r"\n(?=\S)", text)] for name, text in zip(parts[::2], parts[1::2])}
+
+
+def unreached(block):
+    """Of an update: a part of the target that no factor is about keeps its bytes, and only its size matters."""
+    reached = set(re.findall(r"(\w+): ", "".join(re.findall(r"(?m)^  adapter .*", block))))
+    if not block.startswith("update ") or not reached:
+        return block
+
+    def part(found):
+        return found[0] if found[1] in reached else "_: " + " ".join(sorted(found[2].split()))
+
+    return re.sub(r"(?m)^  base .*", lambda line: re.sub(r"(\w+): ([\w ]+?)(?= \||\))", part, line[0]), block)
 
 
 def conjuncts(line):
+    """Conditions that must all hold stand in any order."""
     found = re.fullmatch(r"(require )([^\"()]+)( because .*)", line)
     if not found or re.search(r" (or|if|then|else) ", found[2]):
         return line
