@@ -74,11 +74,11 @@ class Attention(torch.nn.Module):
 
 
 class Experts(torch.nn.Module):
-    def __init__(self, n, n_dims):
+    def __init__(self, n, n_dims, gate_up=(3, 10, 6)):
         super().__init__()
         self.layer = torch.nn.Module()
         self.layer.experts = torch.nn.Module()
-        for name, shape in [("gate_up", (3, 10, 6)[-n_dims:]), ("down", (3, 6, 8)[-n_dims:]), ("extra", (3, 5, 4)[-n_dims:])][:n]:
+        for name, shape in [("gate_up", gate_up[-n_dims:]), ("down", (3, 6, 8)[-n_dims:]), ("extra", (3, 5, 4)[-n_dims:])][:n]:
             setattr(self.layer.experts, name, torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64)))
 
     def forward(self, x):
@@ -89,6 +89,9 @@ def with_all_peft():
     for name, kind, more, how in PEFT:
         with_peft(name, *causal(kind, **more), PEFT_VARIANTS.get(name, []), **how)
     with_peft("peft-attention", Attention(), {"model_type": "unknown"}, PEFT_VARIANTS.get("peft-attention", []), target_modules=["attn"])
+    with_peft("peft-parameters-square", Experts(1, 2, (3, 6, 6)), {"model_type": "unknown"}, target_modules=[], target_parameters=["experts.gate_up"],
+              lora_dropout=0.0)
+    with_peft("peft-attention-bias", Attention(), {"model_type": "unknown"}, target_modules=["attn"], bias="all")
     for n, name, n_dims in ((2, "peft-experts", 3), (3, "peft-experts-3", 3), (2, "peft-parameters", 2)):
         targets = [f"experts.{x}" for x in ("gate_up", "down", "extra")[:n]]
         with_peft(name, Experts(n, n_dims), {"model_type": "unknown"}, PEFT_VARIANTS.get(name, []), target_modules=[], target_parameters=targets,
@@ -266,6 +269,16 @@ def with_all_written():
             {"peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none", "fan_in_fan_out": False, "inference_mode": True, "r": 2, "lora_alpha": 4})
 
 
+def square_projection():
+    """In PyTorch's attention it has three times as many rows as columns; here shapes do not tell which is which."""
+    base, at = {"layer.attn.in_proj_weight": [6, 6], "layer.norm.weight": [6]}, "base_model.model.layer.attn.lora_"
+    shapes = {at + "A.weight": [2, 6], at + "B.weight": [6, 2]}
+    state = filled(shapes)
+    merged = {"layer.attn.in_proj_weight": numbered(base)["layer.attn.in_proj_weight"].double() + 2 * state[at + "B.weight"] @ state[at + "A.weight"]}
+    write("peft-attention-square-by-hand", fixture("lora-peft", "hf", {"model_type": "unknown"}, base, "lora-peft",
+                                                   {"peft_type": "LORA", "r": 2, "lora_alpha": 4}, shapes, merged))
+
+
 def grouped_experts():
     """Columns of B by expert, as Unsloth stored them; and a square parameter, for which the config says a word."""
     for name, turned, grouped, square in [(f"peft-experts{'-turned' * t}{'-grouped' * g}{'-square' * q}", t, g, q)
@@ -290,6 +303,7 @@ def grouped_experts():
 
 
 with_all_peft()
+square_projection()
 grouped_experts()
 with_all_written()
 for mask in MASKS:

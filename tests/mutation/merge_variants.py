@@ -12,7 +12,7 @@ def roots(kinds):
     first = r"^(base_model\.model\.)model\."
     return [named((first, rf"\1{x}")) for x in kinds] + [
         {"base": {"model_type": "unheard"}, "rename base": [[r"^model\.", x]], "rename adapter": [[first, rf"\1{y}"]], "want": {}}
-        for x in kinds if x for y in ("model.", x)]
+        for x, y in [*((x, y) for x in kinds if x for y in ("model.", x)), ("language_model.model.", ""), ("", "language_model.model.")]]
 
 
 RESIDUES = [named(*x) for x in (
@@ -42,7 +42,9 @@ PEFT_VARIANTS = {
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_velora_embed.default": [2]}},
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_monteclora_sampler.default.weight": [2]}},
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_other": [2]}, "want": "taken by no rule"}],
-    "peft-rslora": [named((r"^base_model\.model\.", "base_model."))] + roots(["model.", "", "language_model.", "model.language_model.", "language_model.model."]),
+    "peft-rslora": [named((r"^base_model\.model\.", "base_model.")),
+                    {"base": {"model_type": "unheard"}, "rename base": [[r"^model\.", ""]],
+                     "rename adapter": [[r"^base_model\.model\.model\.", "base_model."]], "want": {}}] + roots(["model.", "", "language_model.", "model.language_model.", "language_model.model."]),
     "peft-dora": [named((r"(lora_magnitude_vector).*", r"\1" + x)) for x in (".default", ".default.weight", ".weight", "")]
     + [named((r"lora_embedding_([AB])$", r"lora_embedding_\1.default")),
        {"adapter": {"use_dora": None}, "want": "taken by no rule"}],

@@ -5,7 +5,7 @@ the same in every file that has them. For a line about configs the two files ans
 small model of the family, in both directions, while each field that the changed statements
 name is left out, null, and set to values of every type and to those that the file speaks of, with
 the other fields that they name as they are and left out. And the header of an `each` may name its
-two dims in any order.
+dims in any order.
 """
 
 import json
@@ -121,11 +121,11 @@ def tried_models(fixtures, fields):
 
 
 def names_of_each(old, new):
-    """Do only headers of `each` differ, and only in which of the two dims is named first? An update's own line says
+    """Do only headers of `each` differ, and only in which dims are named first? An update's own line says
     how its target is stored; a header says how many dims it has, and that it is a map."""
     a, b = ([x for x in one.split("\n") if x not in other.split("\n")] for one, other in ((old, new), (new, old)))
-    turned = [x.replace("[O <- I]", "[I <- O]").replace("[I -> O]", "[O -> I]") for x in a]
-    return all(x.startswith("each ") for x in a) and turned == b
+    kinds = [[re.sub(r"\[[^]]*\]", lambda dims: re.sub(r"\w+", "_", dims[0]), x) for x in lines] for lines in (a, b)]
+    return all(x.startswith("each ") for x in a + b) and kinds[0] == kinds[1]
 
 
 def witness(fixtures, true, mutant, work):
