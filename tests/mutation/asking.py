@@ -1,13 +1,16 @@
 """The program, asked thousands of times without being started anew (tests/answer)."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRATCH = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # in memory, where there is such a place
+MEMORY = "/dev/shm"
+# In memory, where there is such a place with room for all models.
+SCRATCH = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2**31 else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ names, shapes, every element, both configs and what is said of refused ones must
 both directions. Text that families share is tried by the families that use it. Without --all at
 most N mutants of each file are drawn, each of another kind. Printed: the share that is caught,
 and all that are not. A mutant that nothing catches is the same mapping in other words only if
-same.py can show it.
+same.py can show it; those are listed too. The program is asked by way of build/tests/answer, which has
+the embedded rules loaded.
 """
 
 import argparse
