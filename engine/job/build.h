@@ -40,6 +40,9 @@ RT_NODISCARD rt_status builder_open_adapter(builder *b, const char *path,
 const char *builder_plain_layout(const builder *b);
 /* The plan of the stage reached: dtypes, aliases (job.c). */
 RT_NODISCARD rt_status builder_finish(builder *b);
+/* What knows outputs by their numbers, aliases and the lines of a merge: set anew when
+ * one is left out (job.c). */
+void job_number(context *cx, job *j);
 
 void builder_note(builder *b, const char *text);
 /* What goes wrong while building is kept in the job, so that an audit can show the

@@ -150,8 +150,8 @@ static rt_status check_condition(context *cx, job *j, const condition *c)
     return holds ? RT_OK : RT_MISMATCH;
 }
 
-/* Leave tensors out of the last stage by name. */
-static void leave_out(job *j, const char *name)
+/* Leave a tensor out of what is written, by its name. */
+static void leave_out(context *cx, job *j, const char *name)
 {
     size_t n = 0;
     for (size_t i = 0; i < j->plan.tensors.n; i++) {
@@ -160,6 +160,7 @@ static void leave_out(job *j, const char *name)
         }
     }
     j->plan.tensors.n = n;
+    job_number(cx, j);
 }
 
 rt_status job_decide(context *cx, job *j)
@@ -178,7 +179,7 @@ rt_status job_decide(context *cx, job *j)
                 tie->tie->side != st->from) {
                 TRY(decide_tie(cx, j, st, tie));
                 if (tie->leave_out) {
-                    leave_out(j, tie->name);
+                    leave_out(cx, j, tie->name);
                 }
             }
         }

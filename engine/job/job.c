@@ -11,12 +11,12 @@
 /* ---- the result ---------------------------------------------------------------- */
 
 /* Tensors made of the same stored bytes share them in the output too, within a file. */
-static void find_aliases(builder *b)
+static void find_aliases(context *cx, job *j)
 {
-    plan *p = &b->j->plan;
-    const layout_files *l = layout_of(b->j->layouts, b->j->to);
+    plan *p = &j->plan;
+    const layout_files *l = layout_of(j->layouts, j->to);
     const bool numbered = files_numbered(l->files) != NULL;
-    strmap *seen = strmap_new(b->cx->arena);
+    strmap *seen = strmap_new(cx->arena);
     for (size_t i = 0; i < p->tensors.n; i++) {
         plan_tensor *t = &p->tensors.at[i];
         t->alias_of = -1;
@@ -29,7 +29,7 @@ static void find_aliases(builder *b)
                                                dtype_bits(s->t->dt) / 8;
         const size_t n_part = numbered ? strcspn(t->name, "/") : 0;
         const char *key = arena_printf(
-            b->cx->arena, "%.*s %p %u %" PRIu64 " %" PRIu64 " %d", (int)n_part, t->name,
+            cx->arena, "%.*s %p %u %" PRIu64 " %" PRIu64 " %d", (int)n_part, t->name,
             (const void *)s->inv, s->t->file, at, t->n_elems, (int)t->dt);
         uint64_t first;
         if (strmap_get(seen, key, &first)) {
@@ -38,6 +38,25 @@ static void find_aliases(builder *b)
             strmap_add(seen, key, i);
         }
     }
+}
+
+/* Each merged tensor among the outputs, for the report. */
+static void link_merged(job *j)
+{
+    for (size_t i = 0; i < j->merged.n; i++) {
+        j->merged.at[i].tensor = SIZE_MAX;
+        for (size_t t = 0; t < j->plan.tensors.n; t++) {
+            if (strcmp(j->plan.tensors.at[t].name, j->merged.at[i].target) == 0) {
+                j->merged.at[i].tensor = t;
+            }
+        }
+    }
+}
+
+void job_number(context *cx, job *j)
+{
+    find_aliases(cx, j);
+    link_merged(j);
 }
 
 static rt_status cast_outputs(builder *b)
@@ -110,7 +129,7 @@ rt_status builder_finish(builder *b)
     b->j->plan.seed = b->opt->seed;
     TRY(cast_outputs(b));
     class_casts(b);
-    find_aliases(b);
+    job_number(b->cx, b->j);
     return RT_OK;
 }
 

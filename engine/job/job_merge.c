@@ -122,18 +122,6 @@ static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,
     return RT_OK;
 }
 
-/* Find each merged tensor among the outputs, for the report. */
-static void link_merged(builder *b)
-{
-    for (size_t i = 0; i < b->j->merged.n; i++) {
-        for (size_t t = 0; t < b->j->plan.tensors.n; t++) {
-            if (strcmp(b->j->plan.tensors.at[t].name, b->j->merged.at[i].target) == 0) {
-                b->j->merged.at[i].tensor = t;
-            }
-        }
-    }
-}
-
 /* The adapter's tensors as sources of the plan, known as its. */
 static const stage *adapter_stage(builder *b, const checkpoint *from)
 {
@@ -246,7 +234,6 @@ rt_status job_merge(context *cx, const job_options *opt, const char *base,
     TRY(merge_all(&b, opt, base, adapters, n, &to));
     TRY(builder_walk(&b, to));
     TRY(builder_finish(&b));
-    link_merged(&b);
     *out = b.j;
     return RT_OK;
 }

@@ -49,6 +49,8 @@ def test_a_head_that_is_not_stored_is_the_embedding(family, source, tmp_path):
     back = convert(lit, tmp_path / "hf", "hf")
     same(hf_state(back), hf_state(hf))
     assert hf_json(back)["tie_word_embeddings"] is True
+    torch_file = convert(lit, tmp_path / "bin", "hf", "--format", "torch")
+    same(torch.load(torch_file / "pytorch_model.bin", weights_only=True), hf_state(hf))
     # without the published config: equal bytes say that they are tied
     (lit / "config.json").unlink()
     made = convert(lit, tmp_path / "made", "hf")

@@ -119,6 +119,8 @@ def test_merge_to_hf_is_merge_then_convert(name, base, tmp_path):
     same(hf_state(once), hf_state(twice))
     assert (once / "config.json").read_text() == (twice / "config.json").read_text()
     assert (once / "model.safetensors").read_bytes() == (twice / "model.safetensors").read_bytes()
+    shared = merge(base(name), tmp_path / "lora", tmp_path / "shared", "--to", "hf", "--format", "torch")
+    same(hf_state(shared), hf_state(twice))
 
 
 def test_merge_into_an_hf_base(models, base, tmp_path):
