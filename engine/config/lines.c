@@ -207,11 +207,6 @@ const char *line_show(conversion *c, const line *l)
 
 /* ---- agreement --------------------------------------------------------------- */
 
-static const value *or_null(arena *a, const value *x)
-{
-    return x == NULL ? value_null(a) : x;
-}
-
 /* Do the columns of `side` that a reading built stand in the view? */
 static int columns_hold(conversion *c, const table_item *t, const table_reading *r,
                         unsigned side)
@@ -223,7 +218,7 @@ static int columns_hold(conversion *c, const table_item *t, const table_reading 
             continue;
         }
         const value *x = table_column(&ev, t->columns.at[i]);
-        if (x != UNKNOWN && !value_equal(or_null(a, x), or_null(a, r->written[i]))) {
+        if (x != UNKNOWN && !pattern_holds(a, r->by[i], r->written[i], x)) {
             return 0;
         }
     }

@@ -157,6 +157,35 @@ bool pattern_match(evaluation *ev, const pattern *p, const value *x)
     return false;
 }
 
+/* Absence says no more than null. */
+static bool says_same(arena *a, const value *x, const value *y)
+{
+    const value *null = value_null(a);
+    return value_equal(x == NULL ? null : x, y == NULL ? null : y);
+}
+
+bool pattern_holds(arena *a, const pattern *p, const value *built, const value *x)
+{
+    if (p == NULL || p->kind != PAT_RECORD || x == NULL || x->kind != V_RECORD ||
+        built == NULL || built->kind != V_RECORD) {
+        return says_same(a, built, x);
+    }
+    for (size_t i = 0; i < x->members.n; i++) {
+        const value_member *m = &x->members.at[i];
+        const pattern_field *f = field_of_key(p, m->key);
+        if (f == NULL || (f->is->kind != PAT_ANY &&
+                          !pattern_holds(a, f->is, value_get(built, m->key), m->val))) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < built->members.n; i++) {
+        if (value_get(x, built->members.at[i].key) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- building ---------------------------------------------------------------- */
 
 static const value *build_record(evaluation *ev, const pattern *p)

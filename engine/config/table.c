@@ -164,6 +164,7 @@ static table_answer run_rows(run *r, table_reading *out, const value **built)
             const pattern *p = column_pattern(r, row, i);
             if (r->side[i] != r->read_side) {
                 built[i] = p == NULL ? UNKNOWN : pattern_build(&ev, p);
+                out->by[i] = r->n_index == 0 ? p : NULL;
             }
         }
         if (row->arrow != RULE_BOTH &&
@@ -271,7 +272,8 @@ table_reading table_read(context *cx, const values *v, const table_item *t,
                          unsigned read_side)
 {
     arena *a = cx->arena;
-    table_reading out = {.written = NEW_N(a, const value *, t->columns.n + 1)};
+    table_reading out = {.written = NEW_N(a, const value *, t->columns.n + 1),
+                         .by = NEW_N(a, const pattern *, t->columns.n + 1)};
     run r = {.cx = cx, .v = v, .t = t, .read_side = read_side};
     const expr *column = NULL;
     r.side = NEW_N(a, unsigned, t->columns.n + 1);

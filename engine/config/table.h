@@ -23,6 +23,8 @@ typedef struct table_reading {
     const char *shown;     /* "hf.rope_scaling = null": what was read */
     const value **written; /* by column, of the side not read: the value; NULL: absent;
                               UNKNOWN: the row does not say */
+    const pattern *
+        *by; /* what built them; NULL: several did, of an element-wise table */
     VEC(const table_row *) one_way; /* rows taken that have no way back */
 } table_reading;
 
@@ -38,6 +40,9 @@ const value *table_column(evaluation *ev, const expr *column);
 /* Patterns; variables are ev->vars.  build: UNKNOWN when a variable is not bound. */
 bool pattern_match(evaluation *ev, const pattern *p, const value *x);
 const value *pattern_build(evaluation *ev, const pattern *p);
+/* Is x what the pattern built, but for keys of which it says nothing (`k?: _`)?  A p of
+ * NULL says all. */
+bool pattern_holds(arena *a, const pattern *p, const value *built, const value *x);
 /* The variables of a row, unbound, after the n_fixed given ones. */
 void row_variables(evaluation *ev, const table_row *row, const variable *fixed,
                    size_t n_fixed);

@@ -217,7 +217,7 @@ static const expr *sole_path(const item *it)
     if (it->kind == ITEM_CONST || it->kind == ITEM_DEFAULT) {
         return it->u.assign.path;
     }
-    return NULL;
+    return it->kind == ITEM_SPELLED ? it->u.spelled.paths.at[0] : NULL;
 }
 
 /* `const lit { x: 1, y: 2 }` is two lines, of which each may be overridden; so are
@@ -251,8 +251,10 @@ static bool is_of_fields(const item *it)
     if (path == NULL || path->kind != EXPR_PATH || strchr(path->s, '.') != NULL) {
         return false;
     }
-    return it->kind != ITEM_FIELD ||
-           (it->u.field.absent != NULL && it->u.field.absent->kind == EXPR_RECORD);
+    if (it->kind == ITEM_FIELD) {
+        return it->u.field.absent != NULL && it->u.field.absent->kind == EXPR_RECORD;
+    }
+    return it->kind != ITEM_SPELLED;
 }
 
 static void take_list(reuse *ru, const item_list *items, const origin *from)
@@ -285,8 +287,17 @@ static void take_file(reuse *ru, const ast_file *file, const origin *from)
  * line. */
 typedef struct nearest {
     strmap *layer;
-    strmap *seen; /* fields of `field` lines in the nearest layer */
+    strmap *seen; /* fields that may have one such line in the nearest layer */
 } nearest;
+
+typedef enum line_kind { OF_FIELD, OF_SPELLED, OF_VALUE, N_LINE_KINDS } line_kind;
+
+static line_kind kind_of(const item *it)
+{
+    return it->kind == ITEM_FIELD     ? OF_FIELD
+           : it->kind == ITEM_SPELLED ? OF_SPELLED
+                                      : OF_VALUE;
+}
 
 static void find_nearest(check *ck, nearest *near, const taken_item *ti)
 {
@@ -304,29 +315,32 @@ static bool is_nearest(check *ck, nearest *near, const taken_item *ti)
     if (strmap_get(near->layer, key, &least) && ti->from->layer > least) {
         return false;
     }
-    if (ti->it->kind == ITEM_FIELD && !strmap_add(near->seen, key, 1)) {
-        complain(ck, "field-twice", ti->it->at, "`%s` has two `field` lines", key);
+    const line_kind kind = kind_of(ti->it);
+    if (kind != OF_VALUE && !strmap_add(near->seen, key, 1)) {
+        complain(ck, "field-twice", ti->it->at, "`%s` has two `%s` lines", key,
+                 kind == OF_FIELD ? "field" : "spelled");
     }
     return true;
 }
 
-/* A `field`, `const` or `default` line replaces the ones of used and included files for
- * the same field: one statement about one field needs no `without`. */
+/* A `field`, `spelled`, `const` or `default` line replaces the ones of used and
+ * included files for the same field: one statement about one field needs no `without`.
+ */
 static void drop_overridden(check *ck)
 {
-    nearest near[2] = {{strmap_new(ck->a), strmap_new(ck->a)},
-                       {strmap_new(ck->a), strmap_new(ck->a)}};
+    nearest near[N_LINE_KINDS];
+    for (unsigned i = 0; i < N_LINE_KINDS; i++) {
+        near[i] = (nearest){strmap_new(ck->a), strmap_new(ck->a)};
+    }
     for (size_t i = 0; i < ck->items.n; i++) {
         if (sole_path(ck->items.at[i].it) != NULL) {
-            const bool is_field = ck->items.at[i].it->kind == ITEM_FIELD;
-            find_nearest(ck, &near[is_field ? 0 : 1], &ck->items.at[i]);
+            find_nearest(ck, &near[kind_of(ck->items.at[i].it)], &ck->items.at[i]);
         }
     }
     size_t n = 0;
     for (size_t i = 0; i < ck->items.n; i++) {
         const taken_item ti = ck->items.at[i];
-        const bool is_field = ti.it->kind == ITEM_FIELD;
-        if (sole_path(ti.it) == NULL || is_nearest(ck, &near[is_field ? 0 : 1], &ti)) {
+        if (sole_path(ti.it) == NULL || is_nearest(ck, &near[kind_of(ti.it)], &ti)) {
             ck->items.at[n++] = ti;
         }
     }

@@ -119,7 +119,48 @@ def transformers_5():
             back_config={**own, "torch_dtype": "float32", "dtype": None, "rope_theta": old["rope_theta"], "rope_scaling": "null",
                          "rope_parameters": None},
             back_variants=[({"dtype": None, "torch_dtype": "float16"}, {"torch_dtype": "float32"}),
+                           *([({"num_experts": None, "num_local_experts": 4}, {"num_experts": 4})] if name == "qwen3_moe" and not more else []),
                            *(back if name == "llama-mha" else [])]))
+
+
+def transformers_5_dense():
+    """Rotary embeddings of a part of each head or of two kinds, a head of another name; configs as transformers 5.24 writes them."""
+    part = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+    long = {"short_factor": [1.0, 1.5], "long_factor": [2.0, 2.5]}
+    scaled = [({"rope_scaling": {"type": "longrope", **long}}, {"rope_parameters": {"rope_type": "longrope", **long, "rope_theta": 10000.0, "partial_rotary_factor": 0.5}}),
+              ({"rope_scaling": {"type": "su", **long, "factor": 3.0, "attention_factor": 1.5}},
+               {"rope_parameters": {"rope_type": "longrope", **long, "factor": 3.0, "attention_factor": 1.5, "rope_theta": 10000.0, "partial_rotary_factor": 0.5}}),
+              ({"rope_theta": None, "partial_rotary_factor": None, "rope_parameters": part}, {"rope_parameters": part})]
+    two = lambda kind: {"full_attention": {**kind, "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}
+    linear, plain = {"rope_type": "linear", "factor": 8.0}, {"rope_type": "default"}
+    kinds = [({"rope_scaling": x, "rope_theta": 1e6, "rope_local_base_freq": 1e4}, {"rope_parameters": two(y)}) for x, y in (
+        ("null", plain), (plain, plain), (linear, linear), ({"type": "linear", "factor": 8.0}, linear))]
+    kinds += [({"rope_scaling": None, "rope_theta": None, "rope_local_base_freq": None, "rope_parameters": two(x)}, {"rope_parameters": two(x)}) for x in (linear, plain)]
+    for name, there, variants, back, back_variants in (
+        ("phi", {"rope_parameters": part, "partial_rotary_factor": None}, scaled, {"partial_rotary_factor": 0.5, "rope_theta": 10000.0},
+         [({"partial_rotary_factor": 0.5, "rope_parameters": {"rope_type": "default", "rope_theta": 7.0}}, {"partial_rotary_factor": 0.5, "rope_theta": 7.0})]),
+        ("gpt_neox", {"rope_parameters": {"rope_type": "default", "rope_theta": 10000, "partial_rotary_factor": 0.25}, "rotary_pct": None},
+         [({"rotary_pct": 0.5, "rotary_emb_base": 7, "rope_theta": None, "partial_rotary_factor": None, "rope_scaling": x},
+           {"rope_parameters": {**y, "rope_theta": 7, "partial_rotary_factor": 0.5}})
+          for x, y in (("null", plain), (plain, plain), *(({"type": k, "factor": 3.0}, {"rope_type": k, "factor": 3.0}) for k in ("linear", "dynamic")))]
+         + [({**dict.fromkeys(["rotary_pct", "rotary_emb_base", "rope_theta", "partial_rotary_factor"]), "rope_parameters": {**part, "rope_theta": 7.0}},
+             {"rope_parameters": {**part, "rope_theta": 7.0}}),
+            ({"rotary_pct": None, "partial_rotary_factor": 0.5}, {"rope_parameters": {**part, "rope_theta": 10000}}),
+            (dict.fromkeys(["rotary_emb_base", "rope_theta"]), {"rope_parameters": {"rope_type": "default", "rope_theta": 10000, "partial_rotary_factor": 0.25}})],
+         {"rotary_pct": 0.25, "rotary_emb_base": 10000},
+         [({"rope_parameters": {**part, "rope_theta": 7.0}}, {"rotary_pct": 0.5, "rotary_emb_base": 7.0, "rope_scaling": "null"}),
+          ({"partial_rotary_factor": 0.75, "rope_parameters": {"rope_type": "default", "rope_theta": 7.0}}, {"rotary_pct": 0.75}),
+          *(({"rope_parameters": {"rope_type": k, "factor": 3.0, "rope_theta": 7.0}}, {"rotary_emb_base": 7.0, "rope_scaling": {"rope_type": k, "factor": 3.0}})
+            for k in ("linear", "dynamic"))]),
+        ("gemma3", {"rope_parameters": two(plain)}, kinds, {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": "null"},
+         [({"rope_parameters": two(linear)}, {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": linear})]),
+    ):
+        config = CASES[name].hf_config()
+        shapes, old = shapes_of(transformers.AutoModelForCausalLM.from_config(config).state_dict()), hf_json(config)
+        old = {k: v for k, v in old.items() if k not in ("dtype", "torch_dtype")}
+        state = {k.replace("embed_out", "lm_head"): v for k, v in numbered(shapes).items()}
+        write(f"hf5-{name}", fixture("hf5", ["hf", "hf5"], old, shapes, state, variants=variants, there_config=there,
+                                     back_config=back, back_variants=back_variants))
 
 
 # ---- the tutorials' time ----
@@ -306,5 +347,5 @@ def meta():
             back_config={"intermediate_size": m.hidden(), "vocab_size": m.vocab, "tie_word_embeddings": None}))
 
 
-for make in (gpt2, transformers_5, legacy, vision, meta):
+for make in (gpt2, transformers_5, transformers_5_dense, legacy, vision, meta):
     make()
