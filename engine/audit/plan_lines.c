@@ -177,6 +177,9 @@ static plan_condition of_condition(arena *a, const condition *c)
     } else if (c->kind == CONDITION_COPY) {
         p.when = arena_printf(a, "%s equals %s", c->name, c->other);
         p.then = "it is left out";
+    } else if (c->kind == CONDITION_IDLE) {
+        p.when = arena_printf(a, "%s equals %s of the base", c->name, c->other);
+        p.then = "it is left out";
     } else if (c->kind == CONDITION_FINITE) {
         p.when = arena_printf(a, "the scales of %zu tensors are finite (%s, ...)",
                               c->pieces.n, c->name);
@@ -222,6 +225,9 @@ plan_condition_list plan_conditions(arena *a, const job *j)
         for (size_t i = 0; acc != NULL && i < acc->ties.n; i++) {
             vec_push(a, &list, of_tie(a, &acc->ties.at[i], j->decided));
         }
+    }
+    for (size_t i = 0; i < j->conditions.n; i++) {
+        vec_push(a, &list, of_condition(a, &j->conditions.at[i]));
     }
     return list;
 }

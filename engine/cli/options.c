@@ -57,7 +57,7 @@ static const option_row rows[OPT_COUNT] = {
     [OPT_LORA_PATH] = {"--lora_path", "FILE", KIND_TEXT, AT(lora_path),
                        "adapter weights"},
     [OPT_BASE] = {"--base", "BASE", KIND_TEXT, AT(base),
-                  "checkpoint that the adapter was trained on; only headers are read"},
+                  "checkpoint that the adapter was trained on; its headers are read"},
     [OPT_ADAPTER] = {"--adapter", "ADAPTER", KIND_TEXT, AT(adapter),
                      "A is a base and B what a merge of this adapter made of it"},
     [OPT_OUT_DIR] = {"--out_dir", "DIR", KIND_TEXT, AT(out_dir), "directory to write"},

@@ -215,12 +215,38 @@ static int read_dense(reader *r, const piece *p)
     return read_piece(r, &dense, r->chunk);
 }
 
+/* n elements of two types; widening is exact. */
+static bool same_numbers(const reader *x, const reader *y, size_t n)
+{
+    enum { BLOCK = 256 };
+    const dtype of_x = x->source_of->t->dt, of_y = y->source_of->t->dt;
+    bool same = true;
+    for (size_t lo = 0; lo < n && same; lo += BLOCK) {
+        const size_t n_now = n - lo < BLOCK ? n - lo : BLOCK;
+        double a[BLOCK], b[BLOCK];
+        cast_to_f64(a, x->chunk + lo * x->from.elem_bytes, of_x, n_now);
+        cast_to_f64(b, y->chunk + lo * y->from.elem_bytes, of_y, n_now);
+        same = memcmp(a, b, n_now * sizeof *a) == 0;
+    }
+    return same;
+}
+
+static bool chunks_equal(const reader *x, const reader *y, size_t n)
+{
+    return x->source_of->t->dt == y->source_of->t->dt
+               ? memcmp(x->chunk, y->chunk, n * x->from.elem_bytes) == 0
+               : same_numbers(x, y, n);
+}
+
 /* The same box of two sources; *bad is the reader that failed. */
 static int boxes_equal(reader *x, piece p, reader *y, piece q, bool *equal,
                        reader **bad)
 {
-    const size_t n_bytes = (size_t)piece_elems(&p) * x->from.elem_bytes;
-    if (n_bytes > CHUNK_BYTES) {
+    const size_t n = (size_t)piece_elems(&p);
+    const unsigned widest = x->from.elem_bytes > y->from.elem_bytes
+                                ? x->from.elem_bytes
+                                : y->from.elem_bytes;
+    if (n * widest > CHUNK_BYTES) {
         piece first_p, first_q;
         const unsigned along = widest_dim(&p);
         halve(&p, along, &first_p);
@@ -234,7 +260,7 @@ static int boxes_equal(reader *x, piece p, reader *y, piece q, bool *equal,
         *bad = y;
         errnum = read_dense(y, &q);
     }
-    *equal = errnum == 0 && memcmp(x->chunk, y->chunk, n_bytes) == 0;
+    *equal = errnum == 0 && chunks_equal(x, y, n);
     return errnum;
 }
 
@@ -255,7 +281,9 @@ static rt_status compare_pieces(context *cx, const plan *of, const piece *p,
     }
     reader x, y, *bad = NULL;
     const plan_source *s = &of->sources.at[p->src], *t = &of->sources.at[q->src];
-    *equal = s->t->dt == t->t->dt && dtype_bits(s->t->dt) % 8 == 0;
+    *equal = dtype_bits(s->t->dt) % 8 == 0 &&
+             (s->t->dt == t->t->dt ||
+              (dtype_is_float(s->t->dt) && dtype_is_float(t->t->dt)));
     if (!*equal || piece_elems(p) == 0) {
         return RT_OK;
     }

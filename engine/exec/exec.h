@@ -54,8 +54,9 @@ RT_NODISCARD rt_status exec_run(context *cx, const plan *p, output *o,
  * stops at the first difference (decide). */
 RT_NODISCARD rt_status exec_equal(context *cx, const plan_source *x,
                                   const plan_source *y, bool *equal);
-/* The same for what two lists of pieces make of their sources: *equal is false as well
- * where they are cut differently or computed, which bytes cannot answer. */
+/* The same for what two lists of pieces make of their sources, whose floating-point
+ * types may differ if the numbers do not: *equal is false as well where they are cut
+ * differently or computed, which bytes cannot answer. */
 RT_NODISCARD rt_status exec_pieces_equal(context *cx, const plan *p,
                                          const piece_list *x, const piece_list *y,
                                          bool *equal);

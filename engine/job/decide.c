@@ -4,6 +4,7 @@
 
 #include "config/learned.h"
 #include "job/build.h"
+#include "plan/unmerge.h"
 
 /* The one source behind a tensor that is copied whole, or NULL. */
 static const plan_source *whole_source(const plan *p, const plan_tensor *t)
@@ -163,6 +164,28 @@ static void leave_out(context *cx, job *j, const char *name)
     job_number(cx, j);
 }
 
+/* What the base has as well changes nothing where an adapter stores it. */
+static rt_status check_idle(context *cx, job *j)
+{
+    VEC(const char *) lost = {0};
+    for (size_t i = 0; i < j->conditions.n; i++) {
+        const condition *c = &j->conditions.at[i];
+        bool same;
+        if (c->kind != CONDITION_IDLE) {
+            continue;
+        }
+        TRY(exec_pieces_equal(cx, &j->plan, &c->pieces, &c->others, &same));
+        if (!same && !is_listed(lost.at, lost.n, c->name)) {
+            vec_push(cx->arena, &lost, c->name);
+        } else if (same) {
+            vec_push(cx->arena, &j->notes,
+                     arena_printf(cx->arena, "%s equals %s of the base: left out",
+                                  c->name, c->other));
+        }
+    }
+    return lost.n == 0 ? RT_OK : unmerge_refuse(cx, lost.at, lost.n, j->to);
+}
+
 rt_status job_decide(context *cx, job *j)
 {
     if (j->decided) {
@@ -185,8 +208,11 @@ rt_status job_decide(context *cx, job *j)
         }
     }
     for (size_t i = 0; i < j->conditions.n; i++) {
-        TRY(check_condition(cx, j, &j->conditions.at[i]));
+        if (j->conditions.at[i].kind != CONDITION_IDLE) {
+            TRY(check_condition(cx, j, &j->conditions.at[i]));
+        }
     }
+    TRY(check_idle(cx, j));
     if (j->adapters.n > 0) {
         TRY(job_survey_adapter(cx, j));
     }

@@ -61,7 +61,7 @@ typedef struct job {
     VEC(job_merge_line) merged;
     struct spectrum *spectra; /* one for each of `merged`; NULL: not asked for */
     VEC(const char *) adapter_unused; /* adapter tensors that nothing takes */
-    VEC(condition) conditions;        /* that the adapter's data must meet */
+    condition_list conditions;        /* that the adapter's data must meet */
     plan plan;
     stage *first, *last;      /* as read; as written (its tensors are plan.tensors) */
     VEC(plan_tensor) kept;    /* side-car tensors */
@@ -102,7 +102,8 @@ typedef struct spectrum { /* of an update's singular values */
 /* Find the spectra of what was merged: reads the adapter. */
 RT_NODISCARD rt_status job_spectra(context *cx, job *j);
 /* The adapter for another layout, named by its merge file ("lora-peft", or the part of
- * it behind the dash); of the base only headers are read. */
+ * it behind the dash); of the base only headers are read,
+ * and what the adapter has a copy of. */
 RT_NODISCARD rt_status job_adapter(context *cx, const job_options *opt,
                                    const char *base, const char *adapter, job **out);
 RT_NODISCARD rt_status job_decide(context *cx, job *j);

@@ -282,12 +282,18 @@ rt_status job_adapter(context *cx, const job_options *opt, const char *base,
     if (b.j->status != RT_OK) {
         return b.j->status;
     }
+    const stage *merged = b.at;
     TRY(builder_walk(&b, m->layout[LEFT]));
     TRY(family_values(&b, &family));
     value *config = value_record(cx->arena);
     TRY(values_read_pair(cx, m, b.config, b.config_path, config, "made", &v));
     v->has_tensor = stage_has;
     TRY(stage_unmerge(cx, &b.j->plan, b.at, v, family, config, &made));
+    TRY(unmerge_account(cx, &b.j->plan, merged, b.j->merged.at, b.j->merged.n,
+                        m->layout[RIGHT], &made));
+    for (size_t i = 0; i < made.conditions.n; i++) {
+        vec_push(cx->arena, &b.j->conditions, made.conditions.at[i]);
+    }
     for (size_t i = 0; i < made.notes.n; i++) {
         builder_note(&b, made.notes.at[i]);
     }

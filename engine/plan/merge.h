@@ -23,6 +23,8 @@ typedef struct job_merge_line { /* one updated tensor of a merge */
     const char *scale_from; /* "adapter.lora_alpha / adapter.lora_r (FILE)", or NULL */
     bool scale_is_open;     /* no config tells it: scale is without it */
     uint32_t rank;
+    bool replaces; /* the target's elements, or some: what they were and are */
+    piece_list was, is;
     piece_list blocks; /* parts of the target, each with the terms that reach it */
     size_t tensor;     /* index into plan.tensors, or SIZE_MAX */
     size_t adapter;    /* index into the job's adapters */
@@ -44,7 +46,7 @@ typedef struct merge_account {
     VEC(account_drop) drops;
     VEC(const char *) notes;
     VEC(config_change) changes;
-    VEC(condition) conditions; /* of the adapter's data */
+    condition_list conditions; /* of the adapter's data */
 } merge_account;
 
 /* Apply the updates of `v->m` (its config[LEFT] is the base's, config[RIGHT] the

@@ -3,7 +3,8 @@
 
 #include "plan/update.h"
 
-void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t rank)
+job_merge_line *add_merge_line(merger *g, const attempt *x, const plan_tensor *t,
+                               uint32_t rank)
 {
     job_merge_line line = {.target = t->name,
                            .rule = x->u->name,
@@ -17,6 +18,18 @@ void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t 
         line.factors[f] = g->raw->tensors.at[x->factor_at[f]].name;
     }
     vec_push(g->cx->arena, &g->acc->lines, line);
+    return &g->acc->lines.at[g->acc->lines.n - 1];
+}
+
+static void mark_replaced(merger *g, const attempt *x, plan_tensor *t,
+                          const piece_list *was)
+{
+    job_merge_line *line = add_merge_line(g, x, t, 0);
+    line->replaces = true;
+    line->was = *was;
+    line->is = t->pieces;
+    t->class_of = LOSSY;
+    t->alias_of = -1;
 }
 
 /* One part of the target: that of the same atom of the adapter's tensor, or as it was.
@@ -77,6 +90,7 @@ static void replace_whole(plan_tensor *t, const plan_tensor *from)
 
 void replace_tensor(merger *g, const attempt *x, plan_tensor *t)
 {
+    const piece_list was = t->pieces;
     if (!stands_alone(g, x, t)) {
         return;
     }
@@ -86,9 +100,7 @@ void replace_tensor(merger *g, const attempt *x, plan_tensor *t)
         g->worst = RT_MISMATCH;
         return;
     }
-    t->class_of = LOSSY;
-    t->alias_of = -1;
-    add_merge_line(g, x, t, 0);
+    mark_replaced(g, x, t, &was);
 }
 
 /* ---- rows ---------------------------------------------------------------------- */
@@ -217,14 +229,13 @@ static bool place_rows(row_swap *rs, const plan_tensor *t)
 static void swap_rows(merger *g, const attempt *x, plan_tensor *t)
 {
     row_swap rs = {.g = g, .x = x};
+    const piece_list was = t->pieces;
     if (!place_rows(&rs, t)) {
         g->worst = RT_MISMATCH;
         return;
     }
     t->pieces = rs.out;
-    t->class_of = LOSSY;
-    t->alias_of = -1;
-    add_merge_line(g, x, t, 0);
+    mark_replaced(g, x, t, &was);
 }
 
 void replace_rows(merger *g, const attempt *x, plan_tensor *t)

@@ -43,9 +43,11 @@ typedef struct account_tie { /* a rule whose tensor may be left out */
 
 typedef enum condition_kind {
     CONDITION_FILL,
-    CONDITION_SAME,  /* replicas */
-    CONDITION_COPY,  /* a dropped tensor is the same as one that stays */
-    CONDITION_FINITE /* scales: all sources of `pieces`, the first is `name` */
+    CONDITION_SAME,   /* replicas */
+    CONDITION_COPY,   /* a dropped tensor is the same as one that stays */
+    CONDITION_FINITE, /* scales: all sources of `pieces`, the first is `name` */
+    CONDITION_IDLE /* what an adapter stores whole is the base's, so it can be left out
+                    */
 } condition_kind;
 typedef struct condition { /* what must hold of the data for an exact-if rule */
     condition_kind kind;
@@ -55,6 +57,7 @@ typedef struct condition { /* what must hold of the data for an exact-if rule */
     piece_list pieces, others;
     where at;
 } condition;
+typedef VEC(condition) condition_list;
 
 typedef struct account {
     const mapping *m;
@@ -63,7 +66,7 @@ typedef struct account {
     VEC(const char *) unmapped;
     VEC(account_missing) missing;
     VEC(account_tie) ties;
-    VEC(condition) conditions;
+    condition_list conditions;
     VEC(plan_tensor) kept;  /* for the side-car: "name" or "name#label" */
     VEC(const char *) made; /* names made without a source */
     size_t n_claimed;

@@ -10,12 +10,13 @@
 #ifndef RT_PLAN_UNMERGE_H
 #define RT_PLAN_UNMERGE_H
 
-#include "plan/stage.h"
+#include "plan/merge.h"
 
 typedef struct unmerged {
     stage *factors;
     exactness class_of; /* ROUNDING when a scale was folded that is no power of two */
     VEC(const char *) notes;
+    condition_list conditions; /* of the data, for nothing to be lost */
 } unmerged;
 
 /* `v` belongs to the target's merge file: its base config is known, its adapter config
@@ -24,5 +25,14 @@ typedef struct unmerged {
 RT_NODISCARD rt_status stage_unmerge(context *cx, const plan *p, const stage *at,
                                      values *v, values *family, value *config,
                                      unmerged *out);
+/* Is each tensor of the adapter that changed the base (`merged`: as it was added, by
+ * these lines) in one of the factors made?  For those that replace the base's the data
+ * decides: made->conditions.  Others: RT_MISMATCH, reported with their names. */
+RT_NODISCARD rt_status unmerge_account(context *cx, const plan *p, const stage *merged,
+                                       const job_merge_line *lines, size_t n_lines,
+                                       const char *layout, unmerged *made);
+/* Report tensors of the adapter that would be lost; RT_MISMATCH. */
+rt_status unmerge_refuse(context *cx, const char *const *names, size_t n,
+                         const char *layout);
 
 #endif

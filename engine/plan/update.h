@@ -71,7 +71,9 @@ void add_terms(merger *g, const attempt *x, plan_tensor *t);
 /* `:=`: the base tensor's elements come from the adapter: all, or some rows. */
 void replace_tensor(merger *g, const attempt *x, plan_tensor *t);
 void replace_rows(merger *g, const attempt *x, plan_tensor *t);
-void add_merge_line(merger *g, const attempt *x, const plan_tensor *t, uint32_t rank);
+/* The line of it; *line is filled further by who knows more. */
+job_merge_line *add_merge_line(merger *g, const attempt *x, const plan_tensor *t,
+                               uint32_t rank);
 
 /* Does the update change this tensor of `out`, by its name and by how it is stored?
  * Fills captures and dims of x; *stored: how the family stores it. */

@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 from litgpt import lora
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from make_tiny import hf_state, lit_state
 from program import convert, merge, run
@@ -82,6 +82,38 @@ def test_what_is_no_sum_is_refused(models, tmp_path):
     assert "DoRA" in refused.stderr and not (tmp_path / "out").exists()
     refused = run("adapter", "--to", "lit", tmp_path / "a", tmp_path / "out", expect=2)
     assert "--base" in refused.stderr
+
+
+REPLACED = {
+    "saved": ("olmo", dict(modules_to_save=["lm_head"]), ["lm_head.weight"]),
+    "norms": ("llama-gqa", dict(modules_to_save=["norm"]), ["model.norm.weight", "layers.{0..1}.input_layernorm.weight"]),
+    "both": ("llama-gqa", dict(modules_to_save=["embed_tokens"], target_modules=["embed_tokens", "q_proj"]), ["embed_tokens"]),
+    "tokens": ("olmo", dict(trainable_token_indices=[3, 60, 7]), ["trainable_tokens_delta"]),
+    "biases": ("llama-biases", dict(bias="all"), ["o_proj.bias", "q_proj.base_layer.bias"]),
+    "lora_bias": ("llama-biases", dict(lora_bias=True), [".bias"]),
+}
+
+
+@pytest.mark.parametrize("to", ["lit", "mlx", "torchtune", "peft"])
+@pytest.mark.parametrize("kind", REPLACED)
+def test_what_a_layout_of_factors_has_no_place_for_is_refused(kind, to, models, tmp_path):
+    name, how, lost = REPLACED[kind]
+    train(models(name), tmp_path / "a", **{"target_modules": ["q_proj"], **how})
+    refused = run("adapter", "--to", to, "--base", models(name), tmp_path / "a", tmp_path / "out", expect=4).stderr
+    assert "cannot-carry" in refused and all(text in refused for text in lost) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_copy_of_the_base_is_left_out(dtype, models, tmp_path):
+    """PEFT stores the weights of a head beside its factors: those of the base, in the type that it was loaded in."""
+    train(models("llama-head"), tmp_path / "a", target_modules=["lm_head"], dtype=dtype)
+    said = run("adapter", "--to", "lit", "--base", models("llama-head"), tmp_path / "a", tmp_path / "out").stderr
+    assert "lm_head.base_layer.weight equals lm_head.weight of the base: left out" in said
+    state = load_file(tmp_path / "a" / "adapter_model.safetensors")
+    state["base_model.model.lm_head.base_layer.weight"][3, 5] += 1
+    save_file(state, tmp_path / "a" / "adapter_model.safetensors")
+    refused = run("adapter", "--to", "lit", "--base", models("llama-head"), tmp_path / "a", tmp_path / "no", expect=4).stderr
+    assert "lm_head.base_layer.weight" in refused and "cannot-carry" in refused and not (tmp_path / "no").exists()
 
 
 PARTS = {
