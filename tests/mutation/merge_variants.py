@@ -29,7 +29,8 @@ REFUSED = [{"adapter": change, "want": want} for change, want in (
     ({"alora_invocation_tokens": [1]}, "aLoRA"), ({"arrow_config": {"top_k": 3}}, "Arrow"), ({"kasa_config": {"beta": 1.0}}, "KaSA"),
     ({"use_qalora": True}, "QALoRA"), ({"use_bdlora": {"n": 2}}, "block-diagonal"), ({"layer_replication": [[0, 1]]}, "layer_replication"),
     ({"use_dora": True, "lora_bias": True}, "no DoRA with lora_bias"), ({"lora_B_layout": "mixed"}, "mixed file"),
-    ({"orientation": "across"}, "out_in or in_out"), ({"use_dora": True}, "lora_magnitude_vector"))]
+    ({"orientation": "across"}, "out_in or in_out"), ({"use_dora": True}, "lora_magnitude_vector"),
+    ({"use_dora": True, "lora_bias": None}, "lora_magnitude_vector"))]
 AGREED = [{"adapter": x} for x in (
     {"peft_type": None}, *({"init_lora_weights": x} for x in (None, True, False, "gaussian", "orthogonal", "eva", "mica")),
     {"lora_B_layout": "rank_major"}, {"use_dora": None}, {"fan_in_fan_out": None}, {"use_rslora": None}, {"use_qalora": None},
@@ -48,7 +49,7 @@ PEFT_VARIANTS = {
     "peft-dora": [named((r"(lora_magnitude_vector).*", r"\1" + x)) for x in (".default", ".default.weight", ".weight", "")]
     + [named((r"lora_embedding_([AB])$", r"lora_embedding_\1.default")),
        {"adapter": {"use_dora": None}, "want": "taken by no rule"}],
-    "peft-bias": [named((r"lora_B\.bias", "lora_B.default.bias")), {"adapter": {"lora_bias": None}}],
+    "peft-bias": [named((r"lora_B\.bias", "lora_B.default.bias")), {"adapter": {"lora_bias": None}}, {"adapter": {"use_dora": None}}],
     "peft-biases": [named((r"q_proj\.bias", "q_proj.base_layer.bias"))],
     "peft-embedding": [named((r"lora_embedding_([AB])$", r"lora_embedding_\1.default")), named((r"lora_embedding_([AB])$", r"lora_embedding_\1.a.b"))],
     "peft-tokens": [named((r"(trainable_tokens_delta)$", r"\1.default"))],

@@ -70,12 +70,27 @@ def change_constant(line):
     if not CONFIG.match(line) and "<->" not in line and not UPDATE.search(line):
         return
     for m in re.finditer(r"(?<![\w.\-\"/])(\d+\.\d+|\d+(?![\w.]))|\b(true|false)\b", line.split(" because ")[0]):
-        old = m.group()
-        new = {"true": "false", "false": "true"}.get(old) or (str(float(old) + 1) if "." in old else str(int(old) + 1))
-        yield line[: m.start()] + new + line[m.end() :]
+        yield line[: m.start()] + other(m.group()) + line[m.end() :]
     for m in re.finditer(r"\"[^\"]+\"", line.split(" because ")[0]):
         if re.match(r"(const|default|field)\b|.*<->", line) and "." not in m.group():
             yield line[: m.end() - 1] + "x" + line[m.end() - 1 :]
+
+
+def change_demand(line):
+    """Of a fact, or of what is required or refused, one constant."""
+    if not re.match(r"(value|require|refuse)\b", line):
+        return
+    said = line.split(" because ")[0]
+    for m in re.finditer(r'"[^"]+"', said):
+        yield line[: m.end() - 1] + "x" + line[m.end() - 1 :]
+    for m in re.finditer(r'(?<![\w.\-"/])(\d+\.\d+|\d+(?![\w.]))|\b(true|false)\b', said):
+        yield line[: m.start()] + other(m.group()) + line[m.end() :]
+
+
+def other(constant):
+    if constant in ("true", "false"):
+        return "false" if constant == "true" else "true"
+    return str(float(constant) + 1) if "." in constant else str(int(constant) + 1)
 
 
 def drop_field(line):
@@ -150,7 +165,7 @@ def change_updates(lines, numbers):
             yield "swap_factors", n, lines[:n] + swapped(old, *names).split("\n") + lines[end:]
 
 
-LINE_KINDS = [swap_labels, swap_axes, drop_part, shift_capture, change_constant, drop_field, drop_row]
+LINE_KINDS = [swap_labels, swap_axes, drop_part, shift_capture, change_constant, change_demand, drop_field, drop_row]
 MERGE_KINDS = [drop_alternative, change_operator]
 
 
