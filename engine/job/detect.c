@@ -246,6 +246,7 @@ static mapping_list between(arena *a, const evidence *ev, const char *from,
     return l;
 }
 
+/* Without a stage: by the config alone. */
 static const mapping *only_detected(context *cx, const mapping_list *l,
                                     const char *layout, const value *config,
                                     const stage *s, size_t *n_hits)
@@ -257,7 +258,8 @@ static const mapping *only_detected(context *cx, const mapping_list *l,
     for (size_t i = 0; i < l->n && config != NULL; i++) {
         unsigned side;
         if (mapping_side(l->at[i], layout, &side) &&
-            config_detect(cx, l->at[i], side, config, stage_has, who) == 1) {
+            config_detect(cx, l->at[i], side, config, s != NULL ? stage_has : NULL,
+                          who) == 1) {
             hit = l->at[i];
             ++*n_hits;
         }
@@ -361,4 +363,28 @@ rt_status detect_family(context *cx, const evidence *ev, const stage *s,
         }
     }
     return *m != NULL ? RT_OK : no_family(cx, ev, s, &l, from, config, n_hits);
+}
+
+const mapping *detect_any_family(context *cx, const evidence *ev, const char *layout,
+                                 const value *config, const mapping *const *taken,
+                                 size_t n_taken, const char **because)
+{
+    mapping_list l = {0};
+    size_t n_hits;
+    for (size_t i = 0; i < ev->n_all; i++) {
+        const mapping *m = ev->all[i];
+        bool is_taken = other_layout(m, layout) == NULL;
+        for (size_t k = 0; k < n_taken && !is_taken; k++) {
+            is_taken = taken[k] == m;
+        }
+        if (!is_taken && is_given(ev, m)) {
+            *because = "--rules";
+            return m;
+        }
+        if (!is_taken) {
+            vec_push(cx->arena, &l, m);
+        }
+    }
+    *because = "its config";
+    return only_detected(cx, &l, layout, config, NULL, &n_hits);
 }

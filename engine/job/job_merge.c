@@ -39,18 +39,33 @@ static const char *adapter_origin(builder *b)
                         b->opt->adapter_defaults_of);
 }
 
-/* The family of the base, if one is known: it tells which tensors are linear maps,
- * which way round they are stored, and what is tied.  Without one a merge goes by
- * shapes. */
-static rt_status family_values(builder *b, values **out)
+/* The family of the base, or NULL: of those towards the usual layout, else of any. */
+static const mapping *family_of_base(builder *b, const char **because)
 {
     const mapping *family = NULL;
-    const char *because, *other = usual_target(&b->ev, b->layout);
+    const char *other = usual_target(&b->ev, b->layout);
+    VEC(const mapping *) taken = {0};
     context quiet = *b->cx;
     quiet.diags = diags_new(b->cx->arena);
+    if (other != NULL && detect_family(&quiet, &b->ev, b->at, b->layout, other,
+                                       b->config, &family, because) == RT_OK) {
+        return family;
+    }
+    for (size_t i = 0; i < b->j->steps.n; i++) {
+        vec_push(b->cx->arena, &taken, b->j->steps.at[i].m);
+    }
+    return detect_any_family(&quiet, &b->ev, b->layout, b->config, taken.at, taken.n,
+                             because);
+}
+
+/* What the family of the base knows: which tensors are linear maps, which way round
+ * they are stored, and what is tied.  Without one a merge goes by shapes. */
+static rt_status family_values(builder *b, values **out)
+{
+    const char *because;
+    const mapping *family = family_of_base(b, &because);
     *out = NULL;
-    if (other == NULL || detect_family(&quiet, &b->ev, b->at, b->layout, other,
-                                       b->config, &family, &because) != RT_OK) {
+    if (family == NULL) {
         if (b->j->adapters.n > 1) {
             return RT_OK; /* said with the first */
         }

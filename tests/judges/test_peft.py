@@ -108,15 +108,23 @@ def test_fused_projection(models, tmp_path):
     judge_weights(merged, adapted)
 
 
-@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
-def test_conv1d_without_a_family(dora, tmp_path):
-    """GPT-2: no rules know it; its Conv1D is stored the other way round, and c_proj is square."""
+def conv1d_base(path, family):
+    """Conv1D is stored the other way round, and c_proj is square. A rule file knows GPT-2, none knows GPT."""
     torch.manual_seed(3)
-    config = transformers.GPT2Config(n_layer=2, n_embd=24, n_head=4, vocab_size=64, n_positions=32)
-    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "base")
-    adapted = train(tmp_path / "base", tmp_path / "a", target_modules=["c_attn", "c_proj", "c_fc"], use_dora=dora,
-                    fan_in_fan_out=True)
-    merged = judge(tmp_path / "base", tmp_path / "a", tmp_path / "out", adapted)
+    sizes = dict(n_layer=2, n_embd=24, n_head=4, vocab_size=64, n_positions=32)
+    classes = {"gpt2": (transformers.GPT2LMHeadModel, transformers.GPT2Config),
+               "openai-gpt": (transformers.OpenAIGPTLMHeadModel, transformers.OpenAIGPTConfig)}
+    model, config = classes[family]
+    model(config(**sizes)).save_pretrained(path)
+    return path
+
+
+@pytest.mark.parametrize("family", ["gpt2", "openai-gpt"])
+@pytest.mark.parametrize("dora", [False, True], ids=["lora", "dora"])
+def test_conv1d(dora, family, tmp_path):
+    base = conv1d_base(tmp_path / "base", family)
+    adapted = train(base, tmp_path / "a", target_modules=["c_attn", "c_proj", "c_fc"], use_dora=dora, fan_in_fan_out=True)
+    merged = judge(base, tmp_path / "a", tmp_path / "out", adapted)
     judge_weights({k: v for k, v in merged.items() if "h.0" in k}, adapted)
 
 
@@ -131,6 +139,38 @@ def test_tied(touched, models, tmp_path):
     merged = judge(models("llama-tied"), tmp_path / "a", tmp_path / "out", adapted, "--dtype", "float32")
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert config["tie_word_embeddings"] == (touched == "nothing") and "lm_head.weight" in merged
+
+
+TIED_GPT2 = {
+    "head": dict(target_modules=["lm_head", "c_attn"]),
+    "embedding": dict(target_modules=["wte", "c_attn"]),
+    "both": dict(target_modules=["wte", "lm_head"]),
+    "saved": dict(target_modules=["c_attn"], modules_to_save=["wte"]),
+    "saved-head": dict(target_modules=["c_attn"], modules_to_save=["lm_head"]),
+    "tokens": dict(target_modules=["c_attn"], trainable_token_indices={"wte": [1, 40]}),
+    "nothing": dict(target_modules=["c_attn"]),
+}
+
+
+@pytest.mark.parametrize("touched", TIED_GPT2)
+def test_tied_gpt2(touched, tmp_path):
+    """A family that does not lead to Lit-GPT tells what is tied as well; its config says so by leaving it out."""
+    base = conv1d_base(tmp_path / "base", "gpt2")
+    adapted = train(base, tmp_path / "a", fan_in_fan_out=True, **TIED_GPT2[touched])
+    merged = judge(base, tmp_path / "a", tmp_path / "out", adapted)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    kept = touched in ("nothing", "tokens")
+    assert config.get("tie_word_embeddings", True) == kept and ("lm_head.weight" not in merged) == kept
+
+
+def test_rules_that_are_given_tell_the_family(tmp_path):
+    base = conv1d_base(tmp_path / "base", "gpt2")
+    train(base, tmp_path / "a", fan_in_fan_out=True, **TIED_GPT2["embedding"])
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "model_type": "own"}))
+    merged = hf_state(merge(base, tmp_path / "a", tmp_path / "out", "--rules", "gpt2"))
+    assert torch.equal(merged["lm_head.weight"], hf_state(base)["transformer.wte.weight"])
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["tie_word_embeddings"] is False
 
 
 def test_modules_to_save(models, tmp_path):
