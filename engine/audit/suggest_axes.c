@@ -74,9 +74,10 @@ static void count_all(draft *d)
 /* The more often a size is used, the earlier its letter. */
 static void name_axes(draft *d)
 {
-    static const char *const of_sizes[] = {"c", "i", "v", "a", "b", "d", "f", "g",
-                                           "h", "j", "k", "m", "n", "o", "p", "q",
-                                           "r", "s", "t", "u", "w", "x", "y", "z"};
+    /* a and b are sides of a draft, l and e number layers and experts */
+    static const char *const of_sizes[] = {"c", "i", "v", "d", "f", "g", "h", "j",
+                                           "k", "m", "n", "o", "p", "q", "r", "s",
+                                           "t", "u", "w", "x", "y", "z"};
     static const char *const of_captures[] = {"l", "e"};
     const size_t n_letters[2] = {sizeof of_sizes / sizeof *of_sizes,
                                  sizeof of_captures / sizeof *of_captures};
