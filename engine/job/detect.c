@@ -365,9 +365,10 @@ rt_status detect_family(context *cx, const evidence *ev, const stage *s,
     return *m != NULL ? RT_OK : no_family(cx, ev, s, &l, from, config, n_hits);
 }
 
-const mapping *detect_any_family(context *cx, const evidence *ev, const char *layout,
-                                 const value *config, const mapping *const *taken,
-                                 size_t n_taken, const char **because)
+const mapping *detect_any_family(context *cx, const evidence *ev, const stage *s,
+                                 const char *layout, const value *config,
+                                 const mapping *const *taken, size_t n_taken,
+                                 const char **because)
 {
     mapping_list l = {0};
     size_t n_hits;
@@ -386,5 +387,13 @@ const mapping *detect_any_family(context *cx, const evidence *ev, const char *la
         }
     }
     *because = "its config";
-    return only_detected(cx, &l, layout, config, NULL, &n_hits);
+    return only_detected(cx, &l, layout, config, s, &n_hits);
+}
+
+const char *likely_target(context *cx, const evidence *ev, const stage *s,
+                          const char *from, const value *config)
+{
+    const char *because;
+    const mapping *m = detect_any_family(cx, ev, s, from, config, NULL, 0, &because);
+    return m != NULL ? other_layout(m, from) : usual_target(ev, from);
 }

@@ -55,14 +55,18 @@ RT_NODISCARD rt_status detect_family(context *cx, const evidence *ev, const stag
 
 /* A family with this layout on one side, wherever it leads: one of --rules that is not
  * in `taken`, or the only one that detects the layout's own config; or NULL. */
-const mapping *detect_any_family(context *cx, const evidence *ev, const char *layout,
-                                 const value *config, const mapping *const *taken,
-                                 size_t n_taken, const char **because);
+const mapping *detect_any_family(context *cx, const evidence *ev, const stage *s,
+                                 const char *layout, const value *config,
+                                 const mapping *const *taken, size_t n_taken,
+                                 const char **because);
 
 /* The next layout on a shortest way from one layout to another, or NULL. */
 const char *next_layout(arena *a, const evidence *ev, const char *from, const char *to);
-/* Where an audit without --to looks: the layout that most families connect with `from`.
- */
+/* The layout that most families connect with `from`, or NULL. */
 const char *usual_target(const evidence *ev, const char *from);
+/* Where an audit without --to looks: to the other layout of a family of --rules, of the
+ * only family that the config fits, or to the usual one. */
+const char *likely_target(context *cx, const evidence *ev, const stage *s,
+                          const char *from, const value *config);
 
 #endif

@@ -158,7 +158,9 @@ rt_status job_convert(context *cx, const job_options *opt, const char *src, job 
     TRY(builder_start(cx, opt, &b));
     TRY(builder_open(&b, src));
     const char *to =
-        opt->to != NULL ? opt->to : usual_target(&b.ev, builder_plain_layout(&b));
+        opt->to != NULL
+            ? opt->to
+            : likely_target(cx, &b.ev, b.at, builder_plain_layout(&b), b.config);
     if (to == NULL) {
         diag *dg = diag_report(cx->diags, SEV_ERROR, "no-layout", NOWHERE,
                                "no rules know a layout '%s'", b.layout);

@@ -54,8 +54,8 @@ static const mapping *family_of_base(builder *b, const char **because)
     for (size_t i = 0; i < b->j->steps.n; i++) {
         vec_push(b->cx->arena, &taken, b->j->steps.at[i].m);
     }
-    return detect_any_family(&quiet, &b->ev, b->layout, b->config, taken.at, taken.n,
-                             because);
+    return detect_any_family(&quiet, &b->ev, b->at, b->layout, b->config, taken.at,
+                             taken.n, because);
 }
 
 /* What the family of the base knows: which tensors are linear maps, which way round

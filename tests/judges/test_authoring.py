@@ -45,6 +45,7 @@ def test_there_and_back(model):
     assert before.keys() == after.keys()
     for name, tensor in before.items():
         assert tensor.dtype == after[name].dtype and torch.equal(tensor, after[name]), name
+    assert json.loads(run("audit", "--json", path / "hf").stdout)["to"] == LAYOUT[family]  # nobody said where to
     configs = [transformers.AutoConfig.from_pretrained(path / d).to_dict() for d in ("hf", "back")]
     for c in configs:
         c.pop("_name_or_path", None)
