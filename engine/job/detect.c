@@ -97,26 +97,35 @@ static bool is_denied(const mapping *m, unsigned side)
     return false;
 }
 
-rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
-                        const char **layout, const char **because)
+/* The layout in which a family knows most of the names, and how many; those of --rules
+ * come first. */
+static const char *layout_by_names(const evidence *ev, const stage *s,
+                                   size_t n_families, size_t *n_known)
 {
-    *layout = layout_by_has(cx, ev, s);
-    if (*layout != NULL) {
-        *because = "its names";
-        return RT_OK;
-    }
-    size_t best = 0;
-    for (size_t i = 0; i < ev->n_all; i++) {
+    const char *layout = NULL;
+    *n_known = 0;
+    for (size_t i = 0; i < n_families; i++) {
         for (unsigned side = 0; side < 2; side++) {
             const size_t n =
                 is_denied(ev->all[i], side) ? 0 : names_known(ev->all[i], side, s);
-            if (n > best) {
-                best = n;
-                *layout = ev->all[i]->layout[side];
+            if (n > *n_known) {
+                *n_known = n;
+                layout = ev->all[i]->layout[side];
             }
         }
     }
-    if (best == 0) {
+    return layout;
+}
+
+rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
+                        const char **layout, const char **because)
+{
+    size_t n_given = 0, n_known = 0;
+    const char *given = layout_by_names(ev, s, ev->n_given, &n_given);
+    const char *known = layout_by_names(ev, s, ev->n_all, &n_known);
+    const char *told = layout_by_has(cx, ev, s);
+    *layout = n_given > 0 && n_given == n_known ? given : told != NULL ? told : known;
+    if (*layout == NULL) {
         diag *dg =
             diag_report(cx->diags, SEV_ERROR, "no-layout", NOWHERE,
                         "no family knows any of the %zu tensor names", s->tensors.n);
