@@ -15,6 +15,15 @@ static rt_status need(session *s, const char *given, size_t at, const char *what
                         : session_usage(s, NULL, "%s needs %s", s->command->name, what);
 }
 
+/* A directory as litgpt of today takes it: of the one that is not there, the one of
+ * that name in checkpoints/. */
+static const char *in_checkpoints(session *s, const char *dir)
+{
+    const char *there = path_join(s->cx.arena, "checkpoints", dir);
+    const bool is_relative = dir[0] != '/' && strncmp(dir, "checkpoints/", 12) != 0;
+    return is_relative && !dir_exists(dir) && dir_exists(there) ? there : dir;
+}
+
 static rt_status run_job(session *s, const job_options *jo, const char *src,
                          run_options *run, const char *dst)
 {
@@ -58,10 +67,9 @@ static rt_status to_hf_file(session *s, const char *from, const char *dir,
 }
 
 /* hf -> lit or lit-legacy beside the source: older output is replaced, as there. */
-static rt_status to_lit(session *s, const char *to, const char *config_name)
+static rt_status to_lit(session *s, const char *dir, const char *to,
+                        const char *config_name)
 {
-    const char *dir;
-    TRY(need(s, s->opt.checkpoint_dir, 0, "--checkpoint_dir DIR", &dir));
     job_options jo = session_job(s);
     run_options run = session_run(s);
     jo.from = "hf";
@@ -76,12 +84,16 @@ static rt_status to_lit(session *s, const char *to, const char *config_name)
 
 rt_status cmd_convert_hf_checkpoint(session *s)
 {
-    return to_lit(s, "lit-legacy", "lit_config.json");
+    const char *dir;
+    TRY(need(s, s->opt.checkpoint_dir, 0, "--checkpoint_dir DIR", &dir));
+    return to_lit(s, dir, "lit-legacy", "lit_config.json");
 }
 
 rt_status cmd_convert_to_litgpt(session *s)
 {
-    return to_lit(s, "lit", "model_config.yaml");
+    const char *dir;
+    TRY(need(s, s->opt.checkpoint_dir, 0, "--checkpoint_dir DIR", &dir));
+    return to_lit(s, in_checkpoints(s, dir), "lit", "model_config.yaml");
 }
 
 rt_status cmd_convert_lit_checkpoint(session *s)
@@ -97,7 +109,7 @@ rt_status cmd_convert_from_litgpt(session *s)
     const char *from, *to;
     TRY(need(s, s->opt.checkpoint_dir, 0, "DIR", &from));
     TRY(need(s, s->opt.output_dir, s->opt.checkpoint_dir != NULL ? 0 : 1, "OUT", &to));
-    return to_hf_file(s, from, to, "model.pth");
+    return to_hf_file(s, in_checkpoints(s, from), to, "model.pth");
 }
 
 rt_status cmd_convert_pretrained_checkpoint(session *s)
@@ -109,7 +121,7 @@ rt_status cmd_convert_pretrained_checkpoint(session *s)
     run_options run = session_run(s);
     jo.from = "lit";
     jo.to = "lit";
-    return run_job(s, &jo, from, &run, to);
+    return run_job(s, &jo, in_checkpoints(s, from), &run, to);
 }
 
 /* ---- merge_lora ---------------------------------------------------------------- */
@@ -173,8 +185,8 @@ static rt_status base_of(session *s, const char *dir, const char **base)
 {
     value *record = NULL;
     const char *path = path_join(s->cx.arena, dir, "hyperparameters.yaml");
-    *base = s->opt.pretrained_checkpoint_dir;
-    if (*base != NULL) {
+    if (s->opt.pretrained_checkpoint_dir != NULL) {
+        *base = in_checkpoints(s, s->opt.pretrained_checkpoint_dir);
         return RT_OK;
     }
     if (file_exists(path)) {
@@ -185,14 +197,14 @@ static rt_status base_of(session *s, const char *dir, const char **base)
         return session_usage(s, "say --pretrained_checkpoint_dir DIR",
                              "%s does not name the base", path);
     }
-    *base = v->s;
+    *base = in_checkpoints(s, v->s);
     return RT_OK;
 }
 
 /* Today's command: the adapter's directory is merged in place, once. */
 static rt_status merge_in_place(session *s, const char *dir)
 {
-    const char *base, *merged = path_join(s->cx.arena, dir, "lit_model.pth");
+    const char *base = NULL, *merged = path_join(s->cx.arena, dir, "lit_model.pth");
     job_options jo = session_job(s);
     run_options run = session_run(s);
     TRY(base_of(s, dir, &base));
@@ -213,7 +225,7 @@ rt_status cmd_merge_lora(session *s)
     const char *dir;
     TRY(need(s, o->checkpoint_dir, 0, "--checkpoint_dir DIR", &dir));
     if (o->lora_path == NULL && o->out_dir == NULL) {
-        return merge_in_place(s, dir);
+        return merge_in_place(s, in_checkpoints(s, dir));
     }
     if (o->lora_path == NULL || o->out_dir == NULL) {
         return session_usage(s, NULL, "merge_lora needs %s",

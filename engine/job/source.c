@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/near.h"
 #include "job/build.h"
 
 /* ---- rules --------------------------------------------------------------------- */
@@ -158,6 +159,26 @@ static const char *find_name(builder *b, const checkpoint *ck)
     return b->opt->model_name;
 }
 
+static rt_status check_name(builder *b)
+{
+    const char *name = b->opt->model_name;
+    if (name == NULL || names_row(b, name)) {
+        return RT_OK;
+    }
+    const char **known = NEW_N(b->cx->arena, const char *, b->n_rows + 1);
+    for (size_t i = 0; i < b->n_rows; i++) {
+        known[i] = b->rows[i].name;
+    }
+    const char *near = near_name(name, known, b->n_rows);
+    diag *dg = diag_report(b->cx->diags, SEV_ERROR, "no-model", NOWHERE,
+                           "no model is known by the name '%s'", name);
+    if (near != NULL) {
+        diag_help(dg, "did you mean '%s'?", near);
+    }
+    diag_help(dg, "`retensor families` lists the names; without one the config tells");
+    return RT_USAGE;
+}
+
 /* ---- opening ------------------------------------------------------------------- */
 
 static rt_status open_kept(builder *b, const char *dir)
@@ -274,6 +295,7 @@ rt_status builder_open(builder *b, const char *path)
     TRY(load_given_config(b));
     TRY(load_configs(b, ck->dir));
     TRY(models_load(b->cx, &b->rows, &b->n_rows));
+    TRY(check_name(b));
     TRY(open_kept(b, ck->dir));
     b->ev = (evidence){.all = b->all,
                        .n_all = b->n_all,
