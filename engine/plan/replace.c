@@ -246,9 +246,9 @@ void replace_rows(merger *g, const attempt *x, plan_tensor *t)
     swap_rows(g, x, t);
     for (size_t i = 0; i < g->ties.n; i++) {
         tied_pair *pair = &g->ties.at[i];
-        plan_tensor *pieces_of = &g->out->tensors.at[pair->at[0]];
-        if (&g->out->tensors.at[pair->at[1]] == t) {
-            swap_rows(g, x, pieces_of);
+        if (&g->out->tensors.at[pair->at[1]] == t &&
+            !update_is_held(g, x->u, pair->at[0])) { /* else it gets its own */
+            swap_rows(g, x, &g->out->tensors.at[pair->at[0]]);
             pair->same_change = true;
         }
     }

@@ -162,6 +162,20 @@ bool update_reaches(merger *g, const map_update *u, size_t at, attempt *x,
     return true;
 }
 
+bool update_is_held(merger *g, const map_update *u, size_t at)
+{
+    attempt x;
+    arrow_kind stored;
+    if (!update_reaches(g, u, at, &x, &stored)) {
+        return false;
+    }
+    const binding b = binding_of(&x);
+    if (u->rows != NULL) {
+        (void)values_eval(g->cx, g->v, u->rows, &b, NULL);
+    }
+    return look_up_all(g, &x) > 0;
+}
+
 /* Integers, or floats too narrow to be weights by themselves: their scales stand apart.
  */
 static bool is_quantised(const plan_tensor *t)

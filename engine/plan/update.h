@@ -79,6 +79,9 @@ job_merge_line *add_merge_line(merger *g, const attempt *x, const plan_tensor *t
  * Fills captures and dims of x; *stored: how the family stores it. */
 bool update_reaches(merger *g, const map_update *u, size_t at, attempt *x,
                     arrow_kind *stored);
+/* Does the adapter hold what this update would change this tensor of `out` with?  Its
+ * `rows =` is asked for as well, so that a pattern of the config for it is no slip. */
+bool update_is_held(merger *g, const map_update *u, size_t at);
 /* The sizes that the target's shape tells; all guarded parts are there. */
 bool settle_target(merger *g, attempt *x);
 /* The labels of both factors' atoms together are the target's; y may be NULL. */

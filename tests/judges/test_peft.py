@@ -192,6 +192,34 @@ def test_trained_tokens(name, models, tmp_path):
         assert torch.equal(merged["lm_head.weight"], merged["model.embed_tokens.weight"])
 
 
+TOKENS_OF = {
+    "head": {"lm_head": [5, 4]},
+    "embedding": {"embed_tokens": [3, 60]},
+    "the-same": {"embed_tokens": [3, 60], "lm_head": [3, 60]},
+    "others": {"embed_tokens": [3, 60], "lm_head": [5, 3, 4]},
+}
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("which", TOKENS_OF)
+def test_trained_tokens_of_a_head(which, tied, models, tmp_path):
+    """Rows of a tied head are those of the embedding, unless rows of its own were trained."""
+    base, rows = models("olmo" if tied else "llama-mha"), TOKENS_OF[which]
+    adapted = train(base, tmp_path / "a", target_modules=["q_proj"], trainable_token_indices=rows)
+    want = logits(adapted)
+    said = run("merge", "--no-sync", base, tmp_path / "a", tmp_path / "out").stderr
+    assert "pattern-unused" not in said
+    assert (logits(loaded(tmp_path / "out")) - want).abs().max() <= 2e-5 * max(1.0, float(want.abs().max()))
+    before, merged = hf_state(base), hf_state(tmp_path / "out")
+    apart = which in ("head", "others")
+    assert ("lm_head.weight" in merged) == (apart or not tied)
+    embed = before["model.embed_tokens.weight"]
+    for name, module in (("model.embed_tokens.weight", "embed_tokens"), ("lm_head.weight", "lm_head")):
+        if name in merged:
+            changed = (merged[name] != before.get(name, embed)).any(dim=1).nonzero().flatten().tolist()
+            assert changed == sorted(rows.get(module, []))
+
+
 @pytest.mark.parametrize("n", [70, 60], ids=["more", "fewer"])
 def test_resized_vocabulary(n, models, tmp_path):
     model = loaded(models("llama-mha"))
