@@ -65,7 +65,11 @@ VARIANTS = {
     "gemma2": [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
                ({"hidden_activation": "gelu_new"}, {"gelu_approximate": "tanh"})],
-    "gemma3": ROPES + [({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
+    "gemma3": ROPES + [({"rope_theta": None, "rope_local_base_freq": None, "rope_scaling": None, "rope_parameters": {
+                            "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 70000.0},
+                            "sliding_attention": {"rope_type": "default", "rope_theta": 5000.0}}},
+                        {"rope_base": 70000, "rope_local_base_freq": 5000, "rope_condense_ratio": 1, "factor": 4.0}),
+               ({"hidden_activation": "gelu"}, {"gelu_approximate": "none"}),
                ({"hidden_activation": "gelu_pytorch_tanh"}, {"gelu_approximate": "tanh"}),
                ({"hidden_activation": "gelu_new"}, {"gelu_approximate": "tanh"}),
                ({"attn_logit_softcapping": 30.5, "final_logit_softcapping": 20.5},

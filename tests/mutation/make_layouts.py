@@ -236,6 +236,10 @@ def vision():
                  ({"text_config.num_attention_heads": 4}, "h d = 4 * 6"), ({"text_config.num_attention_heads": None, "text_config.head_dim": None}, "256"),
                  ({"text_config.num_key_value_heads": None}, "g d = 4 * 6"), ({"model_type": "gemma2"}, "model_type"),
                  ({"text_config.model_type": "gemma2"}, "model_type"), ({"torch_dtype": None, "dtype": "float16"}, {"torch_dtype": "float32"}),
+                 ({"text_config.rope_theta": None, "text_config.rope_local_base_freq": None, "text_config.rope_scaling": None,
+                   "text_config.rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 70000.0},
+                                                   "sliding_attention": {"rope_type": "default", "rope_theta": 5000.0}}},
+                  {"rope_theta": 70000.0, "rope_local_base_freq": 5000.0, "rope_scaling.rope_type": "linear", "rope_scaling.factor": 4.0}),
                  ({"torch_dtype": None, "text_config.torch_dtype": "float16"}, {"torch_dtype": "float32"}),
                  ({"torch_dtype": None, "text_config.dtype": "float16"}, {"torch_dtype": "float32"}), ({"eos_token_id": [1, 9]}, {"eos_token_id": [1, 9]})]
         write(name, fixture(
