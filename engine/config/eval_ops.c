@@ -127,24 +127,38 @@ static const value *call_round(evaluation *ev, const char *name, const value *x)
     return UNKNOWN;
 }
 
-/* min and max of numbers: the argument itself, so whole numbers stay whole. */
+/* The better one of the best so far (NULL: none yet) and a number, or the numbers of a
+ * list. */
+static const value *extreme_of(evaluation *ev, const value *best, const value *x,
+                               bool largest)
+{
+    if (x->kind == V_LIST) {
+        for (size_t i = 0; i < x->items.n && best != UNKNOWN; i++) {
+            best = extreme_of(ev, best, x->items.at[i], largest);
+        }
+        return best;
+    }
+    if (!value_is_number(x)) {
+        ev->why = arena_printf(ev->cx->arena, "%s is no number",
+                               value_show(ev->cx->arena, x));
+        return UNKNOWN;
+    }
+    const bool better =
+        best == NULL || (largest ? value_number(x) > value_number(best)
+                                 : value_number(x) < value_number(best));
+    return better ? x : best;
+}
+
+/* min and max: the number itself, so whole numbers stay whole. */
 static const value *call_extreme(evaluation *ev, const expr *e, bool largest)
 {
     const value *best = NULL;
-    for (size_t i = 0; i < e->kid.n; i++) {
+    for (size_t i = 0; i < e->kid.n && best != UNKNOWN; i++) {
         const value *x = eval_expr(ev, e->kid.at[i]);
         if (x == NULL || x == UNKNOWN) {
             return x;
         }
-        if (!value_is_number(x)) {
-            ev->why = arena_printf(ev->cx->arena, "%s is no number",
-                                   value_show(ev->cx->arena, x));
-            return UNKNOWN;
-        }
-        const bool better =
-            best == NULL || (largest ? value_number(x) > value_number(best)
-                                     : value_number(x) < value_number(best));
-        best = better ? x : best;
+        best = extreme_of(ev, best, x, largest);
     }
     return best;
 }

@@ -31,11 +31,29 @@ static void gather_field(const expr *e, strmap *fields)
     }
 }
 
-/* The fields that a line writes or makes its condition: `without hf.x` leaves it out.
- * What `field` and `spelled` say of a field is how it is read, which holds all the
+static void gather_paths(const expr *e, strmap *fields)
+{
+    gather_field(e, fields);
+    for (size_t i = 0; i < e->kid.n; i++) {
+        gather_paths(e->kid.at[i], fields);
+    }
+}
+
+/* The one field that a condition is about; of two, neither can be left out alone. */
+static void gather_sole_field(check *ck, const expr *e, strmap *fields)
+{
+    strmap *all = strmap_new(ck->a);
+    gather_paths(e, all);
+    if (strmap_count(all) == 1) {
+        strmap_set(fields, strmap_key(all, 0), 1);
+    }
+}
+
+/* The fields that a line writes, or its condition is about: `without hf.x` leaves it
+ * out. What `field` and `spelled` say of a field is how it is read, which holds all the
  * same.
  */
-static void gather_said(const item *it, strmap *fields)
+static void gather_said(check *ck, const item *it, strmap *fields)
 {
     switch ((int)it->kind) {
     case ITEM_CONST:
@@ -50,15 +68,15 @@ static void gather_said(const item *it, strmap *fields)
         }
         break;
     case ITEM_REQUIRE:
-    case ITEM_REFUSE: gather_field(it->u.demand.is, fields); break;
+    case ITEM_REFUSE: gather_sole_field(ck, it->u.demand.is, fields); break;
     default: break;
     }
 }
 
-static bool says_any(const item *it, const strmap *fields, arena *a)
+static bool says_any(check *ck, const item *it, const strmap *fields)
 {
-    strmap *said = strmap_new(a);
-    gather_said(it, said);
+    strmap *said = strmap_new(ck->a);
+    gather_said(ck, it, said);
     for (size_t i = 0; i < strmap_count(said); i++) {
         if (strmap_has(fields, strmap_key(said, i))) {
             return true;
@@ -73,7 +91,7 @@ static bool is_item_removed(check *ck, const item *it, const origin *from)
         if (o->without == NULL) {
             continue;
         }
-        if (says_any(it, o->without, ck->a)) {
+        if (says_any(ck, it, o->without)) {
             return true;
         }
         if ((it->kind == ITEM_AXIS || it->kind == ITEM_VALUE) &&
@@ -88,7 +106,7 @@ static bool is_item_removed(check *ck, const item *it, const origin *from)
     return false;
 }
 
-static void gather_names(const item *it, strmap *names)
+static void gather_names(check *ck, const item *it, strmap *names)
 {
     switch ((int)it->kind) {
     case ITEM_RULE: strmap_set(names, it->u.rule.name, 1); break;
@@ -99,15 +117,15 @@ static void gather_names(const item *it, strmap *names)
     case ITEM_CHOICE: strmap_set(names, it->u.let.name, 1); break;
     case ITEM_BLOCK:
         for (size_t i = 0; i < it->u.block.items.n; i++) {
-            gather_names(it->u.block.items.at[i], names);
+            gather_names(ck, it->u.block.items.at[i], names);
         }
         break;
     case ITEM_EACH:
         for (size_t i = 0; i < it->u.each.items.n; i++) {
-            gather_names(it->u.each.items.at[i], names);
+            gather_names(ck, it->u.each.items.at[i], names);
         }
         break;
-    default: gather_said(it, names); break;
+    default: gather_said(ck, it, names); break;
     }
 }
 
@@ -165,7 +183,7 @@ static void take_use(reuse *ru, const item *it, const origin *from)
     take_file(ru, file, o);
     strmap *names = strmap_new(ck->a);
     for (size_t i = first; i < ck->items.n; i++) {
-        gather_names(ck->items.at[i].it, names);
+        gather_names(ck, ck->items.at[i].it, names);
     }
     for (size_t i = 0; i < u->without.n; i++) {
         const char *name = u->without.at[i];

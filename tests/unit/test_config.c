@@ -56,6 +56,8 @@ static void test_functions(void)
 {
     CHECK_STR(evaluated("min(hf.a, hf.b)"), "4");
     CHECK_STR(evaluated("max(hf.a, hf.f)"), "6");
+    CHECK_STR(evaluated("min(7, hf.list)"), "1");
+    CHECK_STR(evaluated("max(hf.list, hf.f)"), "3");
     CHECK_STR(evaluated("len(hf.list)"), "3");
     CHECK_STR(evaluated("lower(hf.s)"), "\"big-model\"");
     CHECK_STR(evaluated("sqrt(hf.b)"), "2.0");
