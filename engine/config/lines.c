@@ -338,7 +338,7 @@ static rt_status write_table(conversion *c, const line *l, bool kept)
     const table_item *t = &l->it->u.table;
     c->view->config[c->to] = NULL;
     const table_reading r = table_read(c->cx, c->view, t, 1 - c->to);
-    if (r.answer == TABLE_NO_ROW && !l->soft) {
+    if (r.answer == TABLE_NO_ROW) {
         diag *dg = diag_report(c->cx->diags, SEV_ERROR, "no-row", l->at,
                                "no row of the table fits %s", r.why);
         if (c->from->config_path[1 - c->to] != NULL) {

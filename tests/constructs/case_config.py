@@ -64,6 +64,7 @@ CASES = [
            config_back={"rope": {"type": "linear", "factor": 4}}),
     config("a table: an optional key", ROPE, {"rope": {"type": "yarn", "factor": 2.5, "m": 7}}, {"ratio": 1, "more": {"factor": 2.5, "m": 7}}),
     config("a table: no row", ROPE, {"rope": {"type": "dynamic", "factor": 2}}, None, fails="no-row"),
+    config("a soft table: no row", 'soft table a.x, b.y { 1 <-> "one" }', {"x": 2}, None, fails="no-row"),
     config("a table: a key too many is no row", ROPE, {"rope": {"type": "linear", "factor": 2, "new": 1}}, None, fails="no-row"),
     config("a table: for each layer", 'axis l = a.layers = b.n\ntable a.kinds[l], b.slide[l] { "s" <-> 1; "f" <-> 0 }',
            {"layers": 3, "kinds": ["s", "f", "s"]}, {"n": 3, "slide": [1, 0, 1]}),
@@ -89,6 +90,10 @@ CASES = [
          {"x.w": count((2,))}, {"y.w": count((2,))}, {"x": 7, "z": True, "kinds": ["s"]}, {"x": 7, "t": 4},
          config_back={"x": 7},
          more={"common.rules": HEAD + "field a.x = 3\nconst a.x = 3\nconst b { y: 1, t: 4 }\nrefuse a.z because 'no'\ntable a.kinds[l], b.k[l] { \"s\" <-> 1 }\n".replace("'", '"')}),
+    Case("use, without a condition on one field", HEAD + "use common without a.x", T, U, {"x": 2}, {}, config_back={},
+         more={"common.rules": W + 'require a.x == 1 and a.x != 3 because "only one"\nignore a.x\n'}),
+    Case("use, without a field: a condition on two stays", HEAD + "use common without a.x", T, None, {"x": 2}, None, fails="refused",
+         more={"common.rules": W + 'require a.x == 1 or a.y == 1 because "one of them"\nconst a.x = 2\n'}),
     # ---- one after another
     Case("two families in one run", HEAD.replace("t :", "first :") + "w: x.w [o <- i] <-> y.w [i -> o]\nb: x.b [o] <-> y.b [o]\nconfig a.s = b.size\n",
          {"x.w": count((2, 3)), "x.b": count((2,))}, {"z.w": count((2, 3)), "y.b": count((2,))}, {"s": 5}, {"width": 5},
