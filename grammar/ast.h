@@ -266,6 +266,12 @@ typedef struct tie_item {  /* tie head = embed on hf by hf.tie_word_embeddings *
     const expr *by; /* a field of that side, or NULL */
 } tie_item;
 
+typedef struct tie_names_item { /* tie base A = B by base.F: in a merge file */
+    const char *side;
+    const template *name, *to;
+    const expr *by;
+} tie_names_item;
+
 /* ---- sizes, facts, config ---------------------------------------------------- */
 
 typedef struct define_item { /* axis h = g * r = hf.A = lit.B;  value x = hf.E = lit.F
@@ -452,6 +458,7 @@ typedef enum item_kind {
     ITEM_DROP,
     ITEM_MAKE,
     ITEM_TIE,
+    ITEM_TIE_NAMES,
     ITEM_REST,
     ITEM_AXIS,
     ITEM_VALUE,
@@ -487,6 +494,7 @@ struct item {
         drop_item drop;
         make_item make;
         tie_item tie;
+        tie_names_item tie_names;
         define_item define; /* AXIS, VALUE */
         let_item let;       /* LET, CHOICE */
         detect_item detect;

@@ -205,6 +205,14 @@ const item *ast_tie(parse_state *ps, where at, const char *rule, const char *to,
     return it;
 }
 
+const item *ast_tie_names(parse_state *ps, where at, const char *side,
+                          const template *name, const template *to, const expr *by)
+{
+    item *it = item_new(ps, at, ITEM_TIE_NAMES);
+    it->u.tie_names = (tie_names_item){.side = side, .name = name, .to = to, .by = by};
+    return it;
+}
+
 /* ---- merging ----------------------------------------------------------------- */
 
 factor ast_factor(parse_state *ps, where at, tensor_ref t)

@@ -173,6 +173,16 @@ static void print_tie(buf *out, const tie_item *t)
     }
 }
 
+static void print_tie_names(buf *out, const tie_names_item *t)
+{
+    buf_printf(out, "tie %s ", t->side);
+    print_template(out, t->name);
+    buf_add(out, " = ");
+    print_template(out, t->to);
+    buf_add(out, MAY_BREAK "by ");
+    print_expr(out, t->by);
+}
+
 static void print_define(buf *out, const char *word, const define_item *d)
 {
     buf_printf(out, "%s %s", word, d->name);
@@ -337,6 +347,7 @@ void print_item(buf *out, const item *it)
     case ITEM_DROP: print_drop(out, &it->u.drop); break;
     case ITEM_MAKE: print_make(out, &it->u.make); break;
     case ITEM_TIE: print_tie(out, &it->u.tie); break;
+    case ITEM_TIE_NAMES: print_tie_names(out, &it->u.tie_names); break;
     case ITEM_REST: buf_add(out, "rest"); break;
     case ITEM_AXIS: print_define(out, "axis", &it->u.define); break;
     case ITEM_VALUE: print_define(out, "value", &it->u.define); break;

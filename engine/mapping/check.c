@@ -13,7 +13,7 @@ static void check_kind(check *ck, const item *it, const block_scope *b,
                            it->kind == ITEM_TIE || it->kind == ITEM_REST ||
                            it->kind == ITEM_TABLE;
     const bool of_merge = it->kind == ITEM_UPDATE || it->kind == ITEM_EACH ||
-                          it->kind == ITEM_SPELLED_NAMES;
+                          it->kind == ITEM_SPELLED_NAMES || it->kind == ITEM_TIE_NAMES;
     if (ck->m->is_merge && of_family) {
         diag *dg = complain(ck, "wrong-kind", it->at,
                             "a merge file changes the base by "

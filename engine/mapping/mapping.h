@@ -212,9 +212,13 @@ typedef struct map_make { /* a constant tensor of one side */
 
 typedef struct map_tie {
     where at;
-    const char *rule, *to; /* rule names; both exist */
+    const char *rule, *to; /* rule names; both exist.  NULL in a merge file */
     unsigned side;
     const expr *by; /* field path of that side, or NULL */
+    /* of a merge file: the tensor's name, and names of which one is what it is tied to
+     */
+    map_name name, to_name;
+    VEC(map_capture) captures;
 } map_tie;
 
 typedef struct map_test {

@@ -288,6 +288,45 @@ static void expand_spelling(check *ck, const item *it, const block_scope *b)
     vec_push(ck->a, &ck->m->spellings, s);
 }
 
+/* A name of a tie; false: reported. */
+static bool tie_name(check *ck, const block_scope *b, rule_scope *scope,
+                     const template *as, map_name *out)
+{
+    full_template t;
+    template_full(ck, b, LEFT, as, &t);
+    if (t.holes.n > 0) {
+        complain(ck, "bad-tie", t.at, "write each name of a tie without alternatives");
+        return false;
+    }
+    template_name(ck, scope, &t, 0, out);
+    name_settle(ck, scope, out);
+    return true;
+}
+
+static void expand_tie(check *ck, const item *it, const block_scope *b)
+{
+    const tie_names_item *ti = &it->u.tie_names;
+    rule_scope scope = {.in_each = true};
+    const name_scope none = {0};
+    map_tie tie = {.at = it->at, .by = ti->by};
+    if (!side_resolve(ck, ti->side, it->at, &tie.side) ||
+        !tie_name(ck, b, &scope, ti->name, &tie.name)) {
+        return;
+    }
+    if (scope.captures.n > 0 || tie.side != LEFT) {
+        complain(ck, "bad-tie", it->at,
+                 "what is tied is one tensor of the base, without captures");
+        return;
+    }
+    if (tie_name(ck, b, &scope, ti->to, &tie.to_name) &&
+        expr_check(ck, ti->by, &none) != 1u << LEFT) {
+        complain(ck, "two-sides", ti->by->at,
+                 "the flag of a tie must be a field of the base");
+    }
+    VEC_SET(tie.captures, scope.captures);
+    vec_push(ck->a, &ck->m->ties, tie);
+}
+
 static void expand_item(check *ck, const item *it, const block_scope *b,
                         const origin *from)
 {
@@ -298,6 +337,7 @@ static void expand_item(check *ck, const item *it, const block_scope *b,
     case ITEM_EACH: expand_each(ck, it, b); break;
     case ITEM_DROP: expand_drop(ck, it, b); break;
     case ITEM_SPELLED_NAMES: expand_spelling(ck, it, b); break;
+    case ITEM_TIE_NAMES: expand_tie(ck, it, b); break;
     default: break;
     }
 }

@@ -230,7 +230,13 @@ static void print_others(buf *out, const mapping *m)
     }
     for (size_t i = 0; i < m->ties.n; i++) {
         const map_tie *t = &m->ties.at[i];
-        buf_printf(out, "tie %s = %s on %s", t->rule, t->to, side_shown(m, t->side));
+        if (t->rule != NULL) {
+            buf_printf(out, "tie %s = %s on %s", t->rule, t->to,
+                       side_shown(m, t->side));
+        } else {
+            buf_printf(out, "tie %s = %s", name_show(out->arena, m, &t->name),
+                       name_show(out->arena, m, &t->to_name));
+        }
         if (t->by != NULL) {
             buf_printf(out, " by %s", expr_shown(out->arena, t->by));
         }

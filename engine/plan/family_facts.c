@@ -66,30 +66,86 @@ static bool is_tied(merger *g, const map_tie *tie)
     return flag != NULL && value_truth(flag);
 }
 
-void open_ties(merger *g)
+static void open_tie(merger *g, tied_pair pair, const char *head, const char *to)
 {
-    for (size_t i = 0; g->family != NULL && i < g->family->m->ties.n; i++) {
-        const map_tie *tie = &g->family->m->ties.at[i];
-        const char *head = name_of_rule(g, tie->rule), *to = name_of_rule(g, tie->to);
-        uint64_t at[2];
-        if (!is_tied(g, tie) || head == NULL || to == NULL ||
-            !strmap_get(g->out->by_name, to, &at[1])) {
+    uint64_t at[2];
+    if (!strmap_get(g->out->by_name, to, &at[1])) {
+        return;
+    }
+    if (!strmap_get(g->out->by_name, head, &at[0])) {
+        plan_tensor t = g->out->tensors.at[at[1]];
+        t.name = head;
+        at[0] = g->out->tensors.n;
+        strmap_add(g->out->by_name, head, at[0]);
+        vec_push(g->cx->arena, &g->out->tensors, t);
+        pair.was_absent = true;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        pair.at[k] = (size_t)at[k];
+        pair.before[k] = g->out->tensors.at[at[k]].pieces.at;
+    }
+    vec_push(g->cx->arena, &g->ties, pair);
+}
+
+/* The only tensor of the base that a tie of the merge file can mean, or NULL. */
+static const char *only_named(merger *g, const map_tie *tie)
+{
+    const char *only = NULL;
+    int64_t *numbers = NEW_N(g->cx->arena, int64_t, tie->captures.n + 1);
+    const char **words = NEW_N(g->cx->arena, const char *, tie->captures.n + 1);
+    for (size_t i = 0; i < g->base->tensors.n; i++) {
+        const char *name = g->base->tensors.at[i].name;
+        if (!name_match(g->cx->arena, g->m, &tie->to_name, g->v->choice,
+                        tie->captures.at, name, numbers, words)) {
             continue;
         }
-        tied_pair pair = {.tie = tie};
-        if (!strmap_get(g->out->by_name, head, &at[0])) {
-            plan_tensor t = g->out->tensors.at[at[1]];
-            t.name = head;
-            at[0] = g->out->tensors.n;
-            strmap_add(g->out->by_name, head, at[0]);
-            vec_push(g->cx->arena, &g->out->tensors, t);
-            pair.was_absent = true;
+        if (only != NULL) {
+            return NULL;
         }
-        for (unsigned k = 0; k < 2; k++) {
-            pair.at[k] = (size_t)at[k];
-            pair.before[k] = g->out->tensors.at[at[k]].pieces.at;
+        only = name;
+    }
+    return only;
+}
+
+/* What the merge file says of bases whose ties no family knows.  A flag that is absent
+ * may mean either: a tensor that is not stored can only be tied. */
+static void open_loose_tie(merger *g, const map_tie *tie)
+{
+    const value *flag = values_eval(g->cx, g->v, tie->by, NULL, NULL);
+    const char *head =
+        name_fill(g->cx->arena, g->m, &tie->name, g->v->choice, NULL, NULL);
+    const char *to = only_named(g, tie);
+    const bool is_said = flag != NULL && flag->kind == V_BOOL;
+    if (to != NULL && !(is_said && !value_truth(flag))) {
+        const tied_pair pair = {.tie = tie,
+                                .is_loose = true,
+                                .may_differ =
+                                    !is_said && strmap_has(g->out->by_name, head)};
+        open_tie(g, pair, head, to);
+    }
+}
+
+static size_t n_family_ties(const merger *g)
+{
+    size_t n = 0;
+    for (size_t i = 0; g->family != NULL && i < g->family->m->ties.n; i++) {
+        n += g->family->m->ties.at[i].side == g->family->side;
+    }
+    return n;
+}
+
+void open_ties(merger *g)
+{
+    const size_t n_known = n_family_ties(g);
+    for (size_t i = 0; n_known > 0 && i < g->family->m->ties.n; i++) {
+        const map_tie *tie = &g->family->m->ties.at[i];
+        const char *head = name_of_rule(g, tie->rule), *to = name_of_rule(g, tie->to);
+        if (is_tied(g, tie) && head != NULL && to != NULL) {
+            open_tie(g, (tied_pair){.tie = tie}, head, to);
         }
-        vec_push(g->cx->arena, &g->ties, pair);
+    }
+    for (size_t i = 0; n_known == 0 && i < g->m->ties.n; i++) {
+        open_loose_tie(g, &g->m->ties.at[i]);
     }
 }
 
@@ -104,7 +160,8 @@ static void untie(merger *g, const tied_pair *pair)
     const char *path = NULL;
     const char *head = g->out->tensors.at[pair->at[0]].name;
     const char *to = g->out->tensors.at[pair->at[1]].name;
-    if (!field_of_expr(g->family, g->cx->arena, pair->tie->by, &side, &path)) {
+    const values *of = pair->is_loose ? g->v : g->family;
+    if (!field_of_expr(of, g->cx->arena, pair->tie->by, &side, &path)) {
         diag *dg = diag_report(g->cx->diags, SEV_ERROR, "cannot-untie", pair->tie->at,
                                "the adapter changes one of %s and %s, which are tied",
                                head, to);
@@ -115,9 +172,10 @@ static void untie(merger *g, const tied_pair *pair)
     change_config(g, path, value_bool(g->cx->arena, false));
     vec_push(g->cx->arena, &g->acc->notes,
              arena_printf(g->cx->arena,
-                          "%s and %s are no longer tied: the adapter changes them "
-                          "differently",
-                          head, to));
+                          "%s and %s are %s: the adapter changes them differently",
+                          head, to,
+                          pair->may_differ ? "two tensors, and the config says so"
+                                           : "no longer tied"));
 }
 
 static bool same_shape(const plan_tensor *x, const plan_tensor *y)

@@ -246,7 +246,7 @@ void replace_rows(merger *g, const attempt *x, plan_tensor *t)
     swap_rows(g, x, t);
     for (size_t i = 0; i < g->ties.n; i++) {
         tied_pair *pair = &g->ties.at[i];
-        if (&g->out->tensors.at[pair->at[1]] == t &&
+        if (&g->out->tensors.at[pair->at[1]] == t && !pair->may_differ &&
             !update_is_held(g, x->u, pair->at[0])) { /* else it gets its own */
             swap_rows(g, x, &g->out->tensors.at[pair->at[0]]);
             pair->same_change = true;

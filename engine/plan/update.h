@@ -12,6 +12,8 @@ typedef struct tied_pair {
     const map_tie *tie;
     size_t at[2];           /* in the merged stage: the tensor, what it is tied to */
     bool was_absent;        /* the first was made for the merge, from the second */
+    bool is_loose;          /* by the merge file, not by a family */
+    bool may_differ;        /* both are stored, and the config is silent */
     bool same_change;       /* both were changed alike */
     const piece *before[2]; /* their pieces before the merge */
 } tied_pair;

@@ -163,6 +163,52 @@ def test_tied_gpt2(touched, tmp_path):
     assert config.get("tie_word_embeddings", True) == kept and ("lm_head.weight" not in merged) == kept
 
 
+UNKNOWN = {  # what the config says of ties: nothing, nothing, true
+    "cohere": lambda: transformers.CohereConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=4,
+                                                num_key_value_heads=2, intermediate_size=44, pad_token_id=None),
+    "opt": lambda: transformers.OPTConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=4,
+                                          ffn_dim=50, max_position_embeddings=64, word_embed_proj_dim=32),
+    "granite": lambda: transformers.GraniteConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=4,
+                                                  intermediate_size=44, tie_word_embeddings=True),
+}
+TIED_UNKNOWN = {
+    "head": dict(target_modules=["lm_head", "q_proj"]),
+    "embedding": dict(target_modules=["embed_tokens", "q_proj"]),
+    "saved": dict(target_modules=["q_proj"], modules_to_save=["embed_tokens"]),
+    "saved-head": dict(target_modules=["q_proj"], modules_to_save=["lm_head"]),
+    "tokens": dict(target_modules=["q_proj"], trainable_token_indices=[1, 40]),
+    "nothing": dict(target_modules=["q_proj"]),
+}
+
+
+def unknown_base(path, kind, **how):
+    torch.manual_seed(3)
+    transformers.AutoModelForCausalLM.from_config(UNKNOWN[kind]()).save_pretrained(path, **how)
+    return path
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+@pytest.mark.parametrize("touched", TIED_UNKNOWN)
+def test_tied_without_a_family(touched, kind, tmp_path):
+    base = unknown_base(tmp_path / "base", kind)
+    adapted = train(base, tmp_path / "a", **TIED_UNKNOWN[touched])
+    merged = judge(base, tmp_path / "a", tmp_path / "out", adapted)
+    kept = touched in ("nothing", "tokens")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert ("lm_head.weight" not in merged) == kept and (kept or config["tie_word_embeddings"] is False)
+
+
+@pytest.mark.parametrize("touched", ["embedding", "head", "nothing"])
+def test_a_stored_head_where_the_config_is_silent(touched, tmp_path):
+    """Transformers ties what a .bin has twice, for some classes; afterwards the config says that it is apart."""
+    base = unknown_base(tmp_path / "base", "cohere", safe_serialization=False)
+    assert "lm_head.weight" in hf_state(base) and "tie_word_embeddings" not in (base / "config.json").read_text()
+    adapted = train(base, tmp_path / "a", **TIED_UNKNOWN[touched])
+    judge(base, tmp_path / "a", tmp_path / "out", adapted)
+    said = "tie_word_embeddings" in (tmp_path / "out" / "config.json").read_text()
+    assert said == (touched != "nothing")
+
+
 def test_rules_that_are_given_tell_the_family(tmp_path):
     base = conv1d_base(tmp_path / "base", "gpt2")
     train(base, tmp_path / "a", fan_in_fan_out=True, **TIED_GPT2["embedding"])
