@@ -74,6 +74,31 @@ static bool const_holds(context *cx, const values *v, const item *it)
     return false;
 }
 
+/* What an adapter's config asks for may change what the adapter adds: a kind of adapter
+ * that is newer than the rules shows in a field only. */
+static bool refuse_unknown(context *cx, const values *v)
+{
+    const path_list rest = fields_unmentioned(cx, v, v->side);
+    bool good = true;
+    for (size_t i = 0; i < rest.n && !v->m->config_rest; i++) {
+        const value *x = record_at(v->config[v->side], rest.at[i]);
+        if (!value_truth(x)) {
+            continue; /* it asks for nothing */
+        }
+        const char *file = v->config_path[v->side];
+        diag *dg = diag_report(cx->diags, SEV_ERROR, "unknown-field", NOWHERE,
+                               "%s of the adapter's config is %s, and the rules %s do "
+                               "not know what it does to the weights",
+                               rest.at[i], value_show(cx->arena, x), v->m->name);
+        if (file != NULL) {
+            diag_note(dg, "read from %s", file);
+        }
+        diag_help(dg, "if it does nothing: --set %s=null", rest.at[i]);
+        good = false;
+    }
+    return good;
+}
+
 static void warn_unknown(context *cx, const values *v)
 {
     const path_list rest = fields_unmentioned(cx, v, v->side);
@@ -142,6 +167,10 @@ rt_status values_demand(context *cx, const values *v)
     numbers n = {cx, v, good};
     fields_used(cx, v, v->side, refuse_not_finite, &n);
     good = n.good;
-    warn_unknown(cx, v);
+    if (v->m->is_merge && v->side == RIGHT) {
+        good = refuse_unknown(cx, v) && good;
+    } else {
+        warn_unknown(cx, v);
+    }
     return good ? RT_OK : RT_MISMATCH;
 }

@@ -141,7 +141,7 @@ def test_an_adapter_that_was_cut(factors, models, tmp_path):
 
 
 def test_a_module_that_one_layer_lacks(models, tmp_path):
-    """All others have it: said. A layer that was left out as a whole was meant to be."""
+    """All others have it: said. So is a layer that was left out as a whole, unless the config says that it was meant to be."""
     config = json.loads((models("llama-mha") / "config.json").read_text())
     model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**{**config, "num_hidden_layers": 4}))
     model.save_pretrained(tmp_path / "base")
@@ -150,7 +150,16 @@ def test_a_module_that_one_layer_lacks(models, tmp_path):
     tensors = load_file(path)
     whole = {k: v for k, v in tensors.items() if "layers.2." not in k}
     save_file(whole, path)
-    assert "adapter-gap" not in run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "meant").stderr
+    assert "nothing for whole layers" in run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "cut").stderr
+    said = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    for meant in (dict(layers_to_transform=[0, 1, 3]), dict(target_modules=r".*layers\.[013]\..*(q|v)_proj"),
+                  dict(target_modules=[f"layers.{l}.self_attn.{x}_proj" for l in (0, 1, 3) for x in "qv"])):
+        (tmp_path / "a" / "adapter_config.json").write_text(json.dumps({**said, **meant}))
+        run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "meant", "--force", "--strict")
+    (tmp_path / "a" / "adapter_config.json").write_text(json.dumps({**said, "target_modules": ["q_proj", "v_proj", "up_proj"]}))
+    assert "names 'up_proj', but the adapter updates no such module" in run(
+        "merge", tmp_path / "base", tmp_path / "a", tmp_path / "absent").stderr
+    (tmp_path / "a" / "adapter_config.json").write_text(json.dumps(said))
     save_file({k: v for k, v in tensors.items() if "layers.2.self_attn.v_proj" not in k}, path)
     said = run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "gap").stderr
     assert "adapter-gap" in said and "= model.layers.2.self_attn.v_proj.weight\n" in said and "3 of the 4" in said
@@ -229,7 +238,8 @@ PATTERNS = {
 def test_patterns_that_say_too_little_or_too_much(kind, factors, models, tmp_path):
     """The merge is peft's, the first pattern that fits; what is doubtful is said, and stops --strict."""
     config, words, scale = PATTERNS[kind]
-    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)}, **config)
+    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)},
+          layers_to_transform=0, **config)
     said = run("merge", models("llama-mha"), tmp_path / "a", tmp_path / "out").stderr
     assert all(w in said for w in words) and ("pattern-" in said) == bool(words), said
     before = hf_state(models("llama-mha"))[Q + ".weight"]
