@@ -45,6 +45,8 @@ const value *eval_call(evaluation *ev, const expr *e);
 /* lookup(record, name), `of` being what the rules say of the record. */
 const value *eval_lookup(evaluation *ev, const expr *of, const value *record,
                          const value *name);
+/* The key that lookup(record, name) finds, or NULL. */
+const char *lookup_key(arena *a, const value *record, const value *name);
 /* 1, 0, or -1 when it cannot be told. */
 int eval_truth(evaluation *ev, const expr *e);
 

@@ -6,6 +6,15 @@
 #include "base/regex.h"
 #include "config/learned.h"
 
+/* The name, or its end behind a dot; NULL: *why (may be NULL) tells. */
+static const regex *key_pattern(arena *a, const char *key, const char **why)
+{
+    const char *ignored;
+    size_t at_byte = 0;
+    return regex_new(a, arena_printf(a, "^(.*\\.)?(%s)$", key), "",
+                     why != NULL ? why : &ignored, &at_byte);
+}
+
 static lookup_table *table_of(evaluation *ev, const expr *of, const value *record)
 {
     arena *a = ev->cx->arena;
@@ -22,9 +31,7 @@ static lookup_table *table_of(evaluation *ev, const expr *of, const value *recor
     t->is_found = NEW_N(a, bool, record->members.n + 1);
     for (size_t i = 0; i < record->members.n; i++) {
         const char *key = record->members.at[i].key, *why = NULL;
-        size_t at_byte = 0;
-        t->keys[i] =
-            regex_new(a, arena_printf(a, "^(.*\\.)?(%s)$", key), "", &why, &at_byte);
+        t->keys[i] = key_pattern(a, key, &why);
         if (t->keys[i] == NULL) {
             ev->why = arena_printf(a, "the pattern \"%s\" is wrong: %s", key, why);
             return NULL;
@@ -65,6 +72,19 @@ const value *eval_lookup(evaluation *ev, const expr *of, const value *record,
         ev->why = arena_printf(ev->cx->arena, "no pattern fits %s", name->s);
     }
     return first;
+}
+
+const char *lookup_key(arena *a, const value *record, const value *name)
+{
+    const bool can = record != NULL && record->kind == V_RECORD && name != NULL &&
+                     name->kind == V_STRING;
+    for (size_t i = 0; can && i < record->members.n; i++) {
+        const regex *key = key_pattern(a, record->members.at[i].key, NULL);
+        if (key != NULL && regex_search(key, name->s)) {
+            return record->members.at[i].key;
+        }
+    }
+    return NULL;
 }
 
 static void warn_unfound(context *cx, const lookup_table *t)

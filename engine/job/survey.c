@@ -84,11 +84,12 @@ static void warn_idle(context *cx, const job *j, const adapter_numbers *a, size_
         n_idle += line->adapter == k && is_idle(cx, a, line);
     }
     if (n_terms > 0 && n_idle == n_terms) {
-        diag *dg = diag_report(cx->diags, SEV_WARNING, "adapter-idle", NOWHERE,
-                               "the adapter%s%s changes nothing: a factor of every "
-                               "update is zero",
-                               j->adapters.n > 1 ? " in " : "",
-                               j->adapters.n > 1 ? j->adapters.at[k]->dir : "");
+        diag *dg =
+            diag_report(cx->diags, SEV_WARNING, "adapter-idle", NOWHERE,
+                        "the adapter%s%s changes nothing: a factor or the scale of "
+                        "every update is zero",
+                        j->adapters.n > 1 ? " in " : "",
+                        j->adapters.n > 1 ? j->adapters.at[k]->dir : "");
         diag_help(dg, "it was not trained, or this is the file of its first step");
     }
 }

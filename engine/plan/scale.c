@@ -2,6 +2,7 @@
  * which field they lack. */
 #include <string.h>
 
+#include "config/eval.h"
 #include "grammar/parse.h"
 #include "plan/update.h"
 
@@ -21,6 +22,43 @@ const char *scalar_origin(merger *g, const expr *e)
     buf b = {.arena = g->cx->arena};
     expr_print(&b, meaning_of(g, e));
     return buf_str(&b);
+}
+
+/* What of the expression the value comes from: of `if` the branch that is taken, of
+ * `??` the side that is there, of lookup(...) the pattern that fits. */
+static const expr *told_by(merger *g, const binding *b, const expr *e)
+{
+    arena *a = g->cx->arena;
+    e = meaning_of(g, e);
+    if (e->kind == EXPR_IF) {
+        const value *is = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
+        return told_by(g, b, e->kid.at[is != NULL && value_truth(is) ? 1 : 2]);
+    }
+    if (e->kind == EXPR_BINARY && e->op == OP_ELSE) {
+        const value *left = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
+        return told_by(g, b, e->kid.at[left != NULL && left->kind != V_NULL ? 0 : 1]);
+    }
+    if (e->kind == EXPR_CALL && strcmp(e->s, "lookup") == 0) {
+        const value *record = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
+        const value *name = values_eval(g->cx, g->v, e->kid.at[1], b, NULL);
+        expr *key = NEW(a, expr), *at = NEW(a, expr);
+        *key = (expr){.kind = EXPR_STRING, .at = e->at};
+        *at = (expr){.kind = EXPR_INDEX, .at = e->at};
+        key->s = lookup_key(a, record, name);
+        vec_push(a, &at->kid, e->kid.at[0]);
+        vec_push(a, &at->kid, key);
+        return key->s != NULL ? at : e;
+    }
+    if (e->kind != EXPR_BINARY && e->kind != EXPR_CALL) {
+        return e;
+    }
+    expr *copy = NEW(a, expr);
+    *copy = *e;
+    copy->kid = (expr_list){0};
+    for (size_t i = 0; i < e->kid.n; i++) {
+        vec_push(a, &copy->kid, told_by(g, b, e->kid.at[i]));
+    }
+    return copy;
 }
 
 typedef VEC(const char *) name_list;
@@ -76,11 +114,13 @@ static void report_no_scale(merger *g, const attempt *x, const expr *scalar,
     }
     if (names.n == 0) {
         (void)values_eval(g->cx, g->v, meaning_of(g, scalar), b, &why);
-        buf_printf(&lacking, "it is %s, and %s", scalar_origin(g, scalar),
-                   why != NULL ? why : "that is no number");
+        buf_add(&lacking, why != NULL ? why : "it is no number");
     }
     diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-scale", x->u->at,
                            "the adapter's scale is not known: %s", buf_str(&lacking));
+    if (names.n == 0) {
+        diag_note(dg, "it is %s", scalar_origin(g, told_by(g, b, scalar)));
+    }
     diag_help(
         dg,
         "it is never in the weights: give it with%s; where somebody merged the "
@@ -100,7 +140,7 @@ bool scale_of(merger *g, const binding *b, attempt *x)
         if (s != NULL && value_is_number(s)) {
             x->scale *= value_number(s);
             x->scale_from = arena_printf(
-                g->cx->arena, "%s (%s)", scalar_origin(g, scalar),
+                g->cx->arena, "%s (%s)", scalar_origin(g, told_by(g, b, scalar)),
                 g->v->config_path[RIGHT] != NULL ? g->v->config_path[RIGHT] : "--set");
         } else if (g->how.scale_is_asked) {
             x->scale_is_open = true;

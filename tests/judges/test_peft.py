@@ -1,6 +1,7 @@
 """Merging PEFT's adapters, against peft's own merge and the unmerged model's outputs."""
 
 import json
+import re
 
 import peft
 import pytest
@@ -85,6 +86,14 @@ def test_linear(kind, safe, models, tmp_path):
     adapted = train(models("llama-mha"), tmp_path / "a", safe=safe, **LINEAR[kind])
     merged = judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted)
     judge_weights(merged, adapted)
+
+
+def test_the_report_names_the_pattern(models, tmp_path):
+    train(models("llama-mha"), tmp_path / "a", **LINEAR["patterns"], use_rslora=True)
+    said = run("merge", "--no-sync", "--report", models("llama-mha"), tmp_path / "a", tmp_path / "out").stdout
+    origins = dict(re.findall(r"^scale of (\S+?)(?: and others)?: (.*) \(", said, re.M))
+    assert origins["model.layers.0.self_attn.q_proj.weight"] == 'adapter.lora_alpha / sqrt(adapter.rank_pattern["q_proj"])'
+    assert origins["model.layers.1.mlp.gate_proj.weight"] == 'adapter.alpha_pattern["gate_proj"] / sqrt(adapter.r)'
 
 
 @pytest.mark.parametrize("bias", ["lora_only", "all", "lora_bias"])
