@@ -43,7 +43,6 @@ typedef struct merge_how {
 typedef struct merge_account {
     VEC(job_merge_line) lines;
     VEC(const char *) unused; /* adapter tensors that no term takes and no line drops */
-    VEC(account_drop) drops;
     VEC(const char *) notes;
     VEC(config_change) changes;
     condition_list conditions; /* of the adapter's data */

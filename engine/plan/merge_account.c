@@ -4,7 +4,8 @@
 #include "mapping/names.h"
 #include "plan/update.h"
 
-static bool is_dropped(merger *g, const plan_tensor *t)
+/* The line that drops the tensor, or NULL. */
+static const map_drop *drop_of(merger *g, const plan_tensor *t)
 {
     for (size_t d = 0; d < g->m->drops.n; d++) {
         const map_drop *drop = &g->m->drops.at[d];
@@ -13,13 +14,24 @@ static bool is_dropped(merger *g, const plan_tensor *t)
         if (drop->side == RIGHT &&
             name_match(g->cx->arena, g->m, &drop->name, g->v->choice, drop->captures.at,
                        t->name, numbers, words)) {
-            vec_push(
-                g->cx->arena, &g->acc->drops,
-                ((account_drop){t->name, drop->because, drop->keep, drop->at, LOSSY}));
-            return true;
+            return drop;
         }
     }
-    return false;
+    return NULL;
+}
+
+static void note_dropped(merger *g, const map_drop *drop, const char *const *names,
+                         size_t n)
+{
+    folded *f;
+    const size_t n_folded = fold_names(g->cx->arena, names, n, &f);
+    if (n_folded > 0) {
+        vec_push(g->cx->arena, &g->acc->notes,
+                 arena_printf(g->cx->arena,
+                              "%zu tensor%s of the adapter dropped (%s%s): %s", n,
+                              n == 1 ? "" : "s", f[0].text, n_folded > 1 ? ", ..." : "",
+                              drop->because));
+    }
 }
 
 /* The tensor of the base that this one of the adapter would be for, by the first update
@@ -74,10 +86,19 @@ static void report_unused(merger *g)
 
 void account_adapter(merger *g)
 {
+    typedef VEC(const char *) name_list;
+    name_list *dropped = NEW_N(g->cx->arena, name_list, g->m->drops.n + 1);
     for (size_t i = 0; i < g->adapter->tensors.n; i++) {
-        if (!g->used[i] && !is_dropped(g, &g->adapter->tensors.at[i])) {
-            vec_push(g->cx->arena, &g->acc->unused, g->adapter->tensors.at[i].name);
+        const plan_tensor *t = &g->adapter->tensors.at[i];
+        const map_drop *drop = g->used[i] ? NULL : drop_of(g, t);
+        if (drop != NULL) {
+            vec_push(g->cx->arena, &dropped[drop - g->m->drops.at], t->name);
+        } else if (!g->used[i]) {
+            vec_push(g->cx->arena, &g->acc->unused, t->name);
         }
+    }
+    for (size_t d = 0; d < g->m->drops.n; d++) {
+        note_dropped(g, &g->m->drops.at[d], dropped[d].at, dropped[d].n);
     }
     if (g->acc->unused.n > 0) {
         report_unused(g);
