@@ -51,7 +51,7 @@ VARIANTS = {
                         ({"rotary_pct": None, "partial_rotary_factor": None, "rope_parameters": {"partial_rotary_factor": 1.0, "rope_type": "default",
                                                                   "rope_theta": 10000.0}},
                          {"rotary_percentage": 1.0})],
-    "phi": [*PARTIAL, *GELU, ({"qk_layernorm": True}, "no biases"), ],
+    "phi": [*PARTIAL, *GELU, ({"qk_layernorm": True}, "no biases")],
     "falcon-new": [({"num_kv_heads": None}, {"n_query_groups": 8})],
     "stablelm": [({"use_parallel_residual": True}, "other norms"), ({"rotary_scaling_factor": 2.0}, "no such factor"),
                  ({"qk_layernorm": True}, "no norms for each head"),
