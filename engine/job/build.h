@@ -31,6 +31,15 @@ RT_NODISCARD rt_status builder_open(builder *b, const char *path);
 /* Is the layout reached another than this one, in files of the same names?  One with
  * scales is none: its rules are for all families. */
 bool builder_is_variant(const builder *b, const char *of);
+/* The config of the mapping's other side, made from that of side `from`; NULL: it
+ * cannot be said there (own_form.c). */
+value *config_across(context *cx, const mapping *m, unsigned from, const value *config,
+                     const char *path);
+/* A config as its layout writes it, though it may have the form of another layout that
+ * calls its own the same; said in a note.  Where that cannot be, the config as it is,
+ * with a warning (own_form.c). */
+value *config_in_own_form(builder *b, const char *layout, value *config,
+                          const char *path);
 /* Go from the present layout to `to`, one mapping after another (steps.c). */
 RT_NODISCARD rt_status builder_walk(builder *b, const char *to);
 /* Open an adapter, the file or its directory, and find its merge rules (adapter.c). */

@@ -116,6 +116,9 @@ static void order_outputs(plan *p)
 
 rt_status builder_finish(builder *b)
 {
+    if (b->config != NULL) {
+        b->config = config_in_own_form(b, b->layout, b->config, b->config_path);
+    }
     b->j->to = b->layout;
     b->j->config = b->config;
     stage *last = NEW(b->cx->arena, stage);

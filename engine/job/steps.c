@@ -84,7 +84,10 @@ static rt_status convert_config(builder *b, job_step *st, const char *final)
         strcmp(to, b->j->from) != 0) {
         carried = NULL; /* two layouts may call their configs the same */
     }
-    config_request req = {.carried = carried != NULL ? carried->record : NULL};
+    config_request req = {0};
+    if (carried != NULL) {
+        req.carried = config_in_own_form(b, to, carried->record, carried->path);
+    }
     if (b->j->steps.n > 0) {
         req.made = b->j->steps.at[b->j->steps.n - 1].config;
     }
@@ -234,9 +237,7 @@ static value *config_from(builder *b, context *quiet, const char *layout,
     value *config = next != NULL ? config_from(b, quiet, next, final) : NULL;
     const mapping *m = NULL;
     const char *because;
-    values *v = NULL;
     unsigned side = 0;
-    config_result *made = NULL;
     if (own != NULL) {
         b->config_path = own->path;
         return own->record;
@@ -246,11 +247,7 @@ static value *config_from(builder *b, context *quiet, const char *layout,
         return NULL;
     }
     mapping_side(m, next, &side);
-    const config_request req = {0};
-    const bool good =
-        values_read(quiet, m, side, config, b->config_path, &v) == RT_OK &&
-        config_convert(quiet, v, 1 - side, &req, &made) == RT_OK;
-    return good ? made->record : NULL;
+    return config_across(quiet, m, side, config, b->config_path);
 }
 
 /* The layout is unknown, most often misspelled, or no family reaches it. */

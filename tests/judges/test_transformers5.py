@@ -14,7 +14,7 @@ import torch
 import transformers
 from litgpt.config import Config
 
-from make_tiny import CASES, hf_state, lit_state, same
+from make_tiny import CASES, hf_json, hf_state, lit_state, same
 from program import convert, run
 from transformers5 import TOKENS, load
 
@@ -101,6 +101,26 @@ def test_back_to_transformers_4(name, seen, tmp_path):
     run("convert", "--no-sync", "--from", "hf5", "--to", "hf", at / "stacked" / name, tmp_path / "old")
     with torch.no_grad():
         assert torch.equal(load(tmp_path / "old").float()(TOKENS).logits, four[name])
+
+
+@pytest.mark.parametrize("name", TEXT)
+@pytest.mark.parametrize("form", ["new", "stacked", "ours"])
+def test_to_hf_is_for_transformers_4(form, name, seen, tmp_path):
+    """Nobody has to say that the config is transformers 5's."""
+    at, four = seen[:2]
+    old = convert(at / form / name, tmp_path / "old", "hf")
+    assert "rope_parameters" not in hf_json(old)
+    with torch.no_grad():
+        assert torch.equal(load(old).float()(TOKENS).logits, four[name])
+
+
+@pytest.mark.parametrize("name", [n for n in TO_LIT if n != "vision"])
+def test_lit_carries_it_back_for_transformers_4(name, seen, tmp_path):
+    at, four = seen[:2]
+    old = convert(convert(at / "new" / name, tmp_path / "lit", "lit"), tmp_path / "old", "hf")
+    assert "rope_parameters" not in hf_json(old)
+    with torch.no_grad():
+        assert torch.equal(load(old).float()(TOKENS).logits, four[name])
 
 
 @pytest.mark.parametrize("name", TO_LIT)
