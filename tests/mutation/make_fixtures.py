@@ -111,6 +111,7 @@ BACK_VARIANTS = {
              ({"rope_adjustments": {"factor": 4.5}}, {"rope_scaling.type": "linear", "rope_scaling.factor": 4.5})],
     "falcon-40b": [({"parallel_residual": False}, "side by side")],
     "gemma2": [({"sliding_window_size": "null"}, {"sliding_window": 96})],
+    "gemma2-plain": [({"attention_scores_scalar": "null"}, {"query_pre_attn_scalar": 256})],
     "phi3": [({"rope_condense_ratio": 2}, "no row of the table fits")],
     "olmo2": [({"sliding_window_size": 8}, "attend to everything")],
     "qwen2": [({"sliding_window_size": 8}, "attend to everything")],
@@ -137,7 +138,8 @@ LIT_DEFAULTS = {f.name: "null" if f.default is None else f.default for f in data
                 if f.default is not dataclasses.MISSING and f.name != "name"}
 DEFAULTS = {"llama-plain": LIT_DEFAULTS,
             **{name: {x: LIT_DEFAULTS[x] for x in fields.split()} for name, fields in (
-                ("gemma2-plain", "post_attention_norm post_mlp_norm norm_1"), ("olmo2-plain", "norm_qk_type norm_1 norm_2"),
+                ("gemma2-plain", "post_attention_norm post_mlp_norm norm_1 attention_scores_scalar attention_logit_softcapping "
+                                 "final_logit_softcapping"), ("olmo2-plain", "norm_qk_type norm_1 norm_2"),
                 ("falcon-40b", "gelu_approximate"),
                 ("deepseek_v3-plain", "n_query_groups head_size norm_1 attention_scores_scalar attention_logit_softcapping "
                                       "final_logit_softcapping rope_interleave n_expert n_expert_per_token"))}}
