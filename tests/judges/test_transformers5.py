@@ -30,6 +30,7 @@ MORE = {  # kinds of rotary embeddings and experts that make_tiny has not
     "yarn": lambda: transformers.LlamaConfig(**SIZES, max_position_embeddings=256, rope_scaling={
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}),
     "dynamic": lambda: transformers.LlamaConfig(**SIZES, max_position_embeddings=16, rope_scaling={"rope_type": "dynamic", "factor": 4.0}),
+    "olmo-linear": lambda: transformers.OlmoConfig(**SIZES, rope_scaling={"type": "linear", "factor": 2.0}),
     "neox": lambda: transformers.GPTNeoXConfig(**SIZES | {"num_key_value_heads": None}, rotary_pct=0.5, rotary_emb_base=500),
     "starcoder2": lambda: transformers.Starcoder2Config(**SIZES),
     "qwen2_moe": lambda: transformers.Qwen2MoeConfig(**SIZES, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=20,

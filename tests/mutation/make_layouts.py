@@ -90,10 +90,16 @@ ROPES = [  # of transformers 4, without rope_theta, and as transformers 5 says i
 ]
 
 
+def as_four_says(rope):
+    """As every version of 4 reads it: some of its classes know linear scaling by its older name only."""
+    kind = rope["rope_type"]
+    return "null" if kind == "default" else {"type" if k == "rope_type" and kind in ("linear", "dynamic") else k: v for k, v in rope.items()}
+
+
 def transformers_5():
     ropes = [({"rope_scaling": old, "rope_theta": 5e5}, {"rope_parameters": {**new, "rope_theta": 5e5}, "rope_scaling": None, "rope_theta": None})
              for old, new in ROPES]
-    back = [({"rope_parameters": {**new, "rope_theta": 5e5}}, {"rope_scaling": new if new["rope_type"] != "default" else "null", "rope_theta": 5e5})
+    back = [({"rope_parameters": {**new, "rope_theta": 5e5}}, {"rope_scaling": as_four_says(new), "rope_theta": 5e5})
             for _, new in ROPES]
     for name, more in (("mixtral", {}), ("qwen3_moe", {}), ("deepseek_v3", {}), ("llama-mha", {}), ("qwen3_moe", dict(num_experts=1, num_experts_per_tok=1))):
         config = replace(CASES[name], hf={**CASES[name].hf, **more}).hf_config()
@@ -150,7 +156,7 @@ def transformers_5_dense():
          {"rotary_pct": 0.25, "rotary_emb_base": 10000},
          [({"rope_parameters": {**part, "rope_theta": 7.0}}, {"rotary_pct": 0.5, "rotary_emb_base": 7.0, "rope_scaling": "null"}),
           ({"partial_rotary_factor": 0.75, "rope_parameters": {"rope_type": "default", "rope_theta": 7.0}}, {"rotary_pct": 0.75}),
-          *(({"rope_parameters": {"rope_type": k, "factor": 3.0, "rope_theta": 7.0}}, {"rotary_emb_base": 7.0, "rope_scaling": {"rope_type": k, "factor": 3.0}})
+          *(({"rope_parameters": {"rope_type": k, "factor": 3.0, "rope_theta": 7.0}}, {"rotary_emb_base": 7.0, "rope_scaling": {"type": k, "factor": 3.0}})
             for k in ("linear", "dynamic"))]),
         ("gemma3", {"rope_parameters": two(plain)}, kinds, {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": "null"},
          [({"rope_parameters": two(linear)}, {"rope_theta": 1e6, "rope_local_base_freq": 1e4, "rope_scaling": linear})]),
