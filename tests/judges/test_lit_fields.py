@@ -32,6 +32,7 @@ CHANGES = [
     *[{x: on} for x in ("bias", "parallel_residual", "shared_attention_norm", "scale_embeddings", "norm_qk", "norm_1", "norm_2",
                         "post_attention_norm", "post_mlp_norm") for on in (True, False)],
     dict(attn_bias=True), dict(lm_head_bias=True), dict(norm_qk=True, norm_qk_type="olmo2"), dict(rope_interleave=True),
+    *[{x: None} for x in ("attention_scores_scalar", "attention_logit_softcapping", "final_logit_softcapping")],
     dict(attention_scores_scalar=13), dict(attention_logit_softcapping=3.0), dict(final_logit_softcapping=2.0),
     dict(sliding_window_size=5, sliding_window_indices=None), dict(sliding_window_size=5, sliding_window_indices=[0, 1]),
     dict(sliding_window_size=None, sliding_window_indices=None), dict(rope_local_base_freq=100, rope_indices=[1, 0]),
