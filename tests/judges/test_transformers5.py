@@ -30,6 +30,7 @@ MORE = {  # kinds of rotary embeddings and experts that make_tiny has not
     "yarn": lambda: transformers.LlamaConfig(**SIZES, max_position_embeddings=256, rope_scaling={
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}),
     "dynamic": lambda: transformers.LlamaConfig(**SIZES, max_position_embeddings=16, rope_scaling={"rope_type": "dynamic", "factor": 4.0}),
+    "typed-linear": lambda: transformers.LlamaConfig(**SIZES, rope_scaling={"type": "linear", "factor": 2.0}),
     "olmo-linear": lambda: transformers.OlmoConfig(**SIZES, rope_scaling={"type": "linear", "factor": 2.0}),
     "neox": lambda: transformers.GPTNeoXConfig(**SIZES | {"num_key_value_heads": None}, rotary_pct=0.5, rotary_emb_base=500),
     "starcoder2": lambda: transformers.Starcoder2Config(**SIZES),
@@ -41,7 +42,7 @@ MORE = {  # kinds of rotary embeddings and experts that make_tiny has not
 }
 ALL = [*CASES, *MORE]
 TEXT = [n for n in ALL if n != "vision"]  # hf5 is a layout of text models
-TO_LIT = [*CASES, "partial-linear", "vision"]
+TO_LIT = [*CASES, "partial-linear", "olmo-linear", "typed-linear", "vision"]
 # Fields in which the two may differ: where it was read from, and what rope_parameters says once more.
 TWICE = {"_name_or_path", "rotary_pct", "rotary_emb_base", "rope_theta", "partial_rotary_factor"}
 
