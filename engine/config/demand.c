@@ -80,7 +80,7 @@ static bool refuse_unknown(context *cx, const values *v)
 {
     const path_list rest = fields_unmentioned(cx, v, v->side);
     bool good = true;
-    for (size_t i = 0; i < rest.n && !v->m->config_rest; i++) {
+    for (size_t i = 0; i < rest.n; i++) {
         const value *x = record_at(v->config[v->side], rest.at[i]);
         if (!value_truth(x)) {
             continue; /* it asks for nothing */
@@ -104,7 +104,7 @@ static void warn_unknown(context *cx, const values *v)
     const path_list rest = fields_unmentioned(cx, v, v->side);
     const char *file = v->config_path[v->side];
     buf b = {.arena = cx->arena};
-    if (rest.n == 0 || v->m->config_rest) {
+    if (rest.n == 0) {
         return;
     }
     for (size_t i = 0; i < rest.n; i++) {
@@ -167,6 +167,9 @@ rt_status values_demand(context *cx, const values *v)
     numbers n = {cx, v, good};
     fields_used(cx, v, v->side, refuse_not_finite, &n);
     good = n.good;
+    if (v->m->config_rest) {
+        return good ? RT_OK : RT_MISMATCH; /* all fields have their place */
+    }
     if (v->m->is_merge && v->side == RIGHT) {
         good = refuse_unknown(cx, v) && good;
     } else {

@@ -121,10 +121,14 @@ rt_status detect_layout(context *cx, const evidence *ev, const stage *s,
                         const char **layout, const char **because)
 {
     size_t n_given = 0, n_known = 0;
-    const char *given = layout_by_names(ev, s, ev->n_given, &n_given);
-    const char *known = layout_by_names(ev, s, ev->n_all, &n_known);
-    const char *told = layout_by_has(cx, ev, s);
-    *layout = n_given > 0 && n_given == n_known ? given : told != NULL ? told : known;
+    const char *given = layout_by_names(ev, s, ev->n_given, &n_given), *known = NULL;
+    if (n_given > 0) {
+        known = layout_by_names(ev, s, ev->n_all, &n_known);
+    }
+    *layout = n_given > 0 && n_given == n_known ? given : layout_by_has(cx, ev, s);
+    if (*layout == NULL) {
+        *layout = known != NULL ? known : layout_by_names(ev, s, ev->n_all, &n_known);
+    }
     if (*layout == NULL) {
         diag *dg =
             diag_report(cx->diags, SEV_ERROR, "no-layout", NOWHERE,

@@ -141,22 +141,21 @@ static const char *find_name(builder *b, const checkpoint *ck)
 {
     const char *candidates[8];
     size_t n = 0;
-    candidates[n++] = b->opt->model_name;
+    if (b->opt->model_name != NULL) {
+        return b->opt->model_name; /* what the user says is not overruled */
+    }
     candidates[n++] = text_field(b->opt->set, "name");
     for (size_t i = 0; i < b->configs.n && n + 2 < 8; i++) {
         candidates[n++] = text_field(b->configs.at[i].record, "name");
         candidates[n++] = text_field(b->configs.at[i].record, "_name_or_path");
     }
     candidates[n++] = path_base(ck->given);
-    if (b->opt->model_name != NULL) {
-        n = 1; /* what the user says is not overruled */
-    }
     for (size_t i = 0; i < n; i++) {
         if (candidates[i] != NULL && names_row(b, candidates[i])) {
             return candidates[i];
         }
     }
-    return b->opt->model_name;
+    return NULL;
 }
 
 static rt_status check_name(builder *b)
