@@ -50,6 +50,8 @@ const char *lookup_key(arena *a, const value *record, const value *name);
 /* 1, 0, or -1 when it cannot be told. */
 int eval_truth(evaluation *ev, const expr *e);
 
+/* Of `if` the branch that is taken, of `??` the side that is there. */
+const expr *eval_branch(evaluation *ev, const expr *e);
 /* "hf.num_key_value_heads = 4 (config.json)": the branch that gave the value. */
 const char *eval_origin(evaluation *ev, const expr *e, const value *x);
 const char *expr_text(arena *a, const expr *e);

@@ -250,17 +250,24 @@ unsigned sides_named(const values *v, const expr *e)
     return s.mask;
 }
 
-const char *eval_origin(evaluation *ev, const expr *e, const value *x)
+const expr *eval_branch(evaluation *ev, const expr *e)
 {
-    arena *a = ev->cx->arena;
     while (e->kind == EXPR_IF || (e->kind == EXPR_BINARY && e->op == OP_ELSE)) {
         if (e->kind == EXPR_IF) {
             e = e->kid.at[eval_truth(ev, e->kid.at[0]) == 1 ? 1 : 2];
             continue;
         }
         const value *left = eval_expr(ev, e->kid.at[0]);
-        e = e->kid.at[left != NULL && left->kind != V_NULL ? 0 : 1];
+        const bool is_there = left != NULL && left != UNKNOWN && left->kind != V_NULL;
+        e = e->kid.at[is_there ? 0 : 1];
     }
+    return e;
+}
+
+const char *eval_origin(evaluation *ev, const expr *e, const value *x)
+{
+    arena *a = ev->cx->arena;
+    e = eval_branch(ev, e);
     const unsigned sides = sides_named(ev->v, e);
     const char *file = sides == 0 ? NULL : ev->v->config_path[sides == 1u << RIGHT];
     return arena_printf(a, "%s = %s%s%s%s", expr_text(a, e), value_show(a, x),

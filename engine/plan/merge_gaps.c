@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
 #include "config/fields.h"
 #include "plan/update.h"
 
@@ -48,32 +47,26 @@ static series *find_series(merger *g, series_list *all, strmap *known, const cha
     return &all->at[at];
 }
 
+enum { MAX_LACKING = 8 };
+
 static void warn(merger *g, const series *s)
 {
-    folded *f;
-    const size_t n = fold_names(g->cx->arena, s->missing.at, s->missing.n, &f);
     diag *dg = diag_report(g->cx->diags, SEV_WARNING, "adapter-gap", NOWHERE,
                            "the adapter updates %zu of the %zu tensors %s; of layers "
                            "that it updates it lacks",
                            s->n_updated, s->n, s->name);
-    for (size_t i = 0; i < n && i < 8; i++) {
-        diag_note(dg, "%s", f[i].text);
-    }
+    note_folded(g->cx, dg, s->missing.at, s->missing.n, MAX_LACKING);
     diag_help(dg, "is the file whole, and did the training mean to leave them out?");
 }
 
 static void warn_of_layers(merger *g, const series *s)
 {
-    folded *f;
-    const size_t n = fold_names(g->cx->arena, s->bare.at, s->bare.n, &f);
     diag *dg = diag_report(g->cx->diags, SEV_WARNING, "adapter-gap", NOWHERE,
                            "the adapter has nothing for whole layers, and its config "
                            "does not say which it is for: of the %zu tensors %s it "
                            "updates %zu, but not",
                            s->n, s->name, s->n_updated);
-    for (size_t i = 0; i < n && i < 8; i++) {
-        diag_note(dg, "%s", f[i].text);
-    }
+    note_folded(g->cx, dg, s->bare.at, s->bare.n, MAX_LACKING);
     diag_help(dg, "is the file whole?");
 }
 
@@ -103,10 +96,8 @@ static bool is_of_module(const char *tensor, const char *path)
            (n == m || tensor[n - m - 1] == '.');
 }
 
-static void warn_of_modules(merger *g)
+static void warn_of_modules(merger *g, const char *field, const value *list)
 {
-    const char *field = NULL;
-    const value *list = listed_modules(g, &field);
     for (size_t i = 0; list != NULL && list->kind == V_LIST && i < list->items.n; i++) {
         const value *one = list->items.at[i];
         bool is_there = one->kind != V_STRING;
@@ -125,11 +116,9 @@ static void warn_of_modules(merger *g)
 }
 
 /* Does the config name these layers and no others, or modules of layers one by one? */
-static bool layers_are_meant(merger *g, const strmap *layers)
+static bool layers_are_meant(merger *g, const strmap *layers, const value *list)
 {
     const value *config = g->v->config[RIGHT];
-    const char *field = NULL;
-    const value *list = listed_modules(g, &field);
     bool meant = list != NULL && list->kind == V_STRING;
     for (size_t i = 0; list != NULL && i < list->items.n; i++) {
         const value *one = list->items.at[i];
@@ -177,7 +166,9 @@ void warn_of_gaps(merger *g)
             vec_push(a, &s->bare, name);
         }
     }
-    const bool layers_meant = layers_are_meant(g, layers);
+    const char *field = NULL;
+    const value *modules = listed_modules(g, &field);
+    const bool layers_meant = layers_are_meant(g, layers, modules);
     for (size_t i = 0; i < all.n; i++) {
         const series *s = &all.at[i];
         if (2 * s->n_updated > s->n && s->missing.n > 0) {
@@ -187,5 +178,5 @@ void warn_of_gaps(merger *g)
             warn_of_layers(g, s);
         }
     }
-    warn_of_modules(g);
+    warn_of_modules(g, field, modules);
 }

@@ -24,41 +24,43 @@ const char *scalar_origin(merger *g, const expr *e)
     return buf_str(&b);
 }
 
-/* What of the expression the value comes from: of `if` the branch that is taken, of
- * `??` the side that is there, of lookup(...) the pattern that fits. */
-static const expr *told_by(merger *g, const binding *b, const expr *e)
+/* What of the expression the value comes from: its branches that are taken, and of
+ * lookup(...) the pattern that fits. */
+static const expr *told_by(const merger *g, evaluation *ev, const expr *e)
 {
     arena *a = g->cx->arena;
-    e = meaning_of(g, e);
-    if (e->kind == EXPR_IF) {
-        const value *is = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
-        return told_by(g, b, e->kid.at[is != NULL && value_truth(is) ? 1 : 2]);
+    const expr *of = eval_branch(ev, meaning_of(g, e));
+    if (meaning_of(g, of) != of) {
+        return told_by(g, ev, of);
     }
-    if (e->kind == EXPR_BINARY && e->op == OP_ELSE) {
-        const value *left = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
-        return told_by(g, b, e->kid.at[left != NULL && left->kind != V_NULL ? 0 : 1]);
-    }
-    if (e->kind == EXPR_CALL && strcmp(e->s, "lookup") == 0) {
-        const value *record = values_eval(g->cx, g->v, e->kid.at[0], b, NULL);
-        const value *name = values_eval(g->cx, g->v, e->kid.at[1], b, NULL);
+    if (of->kind == EXPR_CALL && strcmp(of->s, "lookup") == 0) {
+        const value *record = eval_expr(ev, of->kid.at[0]);
+        const value *name = eval_expr(ev, of->kid.at[1]);
         expr *key = NEW(a, expr), *at = NEW(a, expr);
-        *key = (expr){.kind = EXPR_STRING, .at = e->at};
-        *at = (expr){.kind = EXPR_INDEX, .at = e->at};
+        *key = (expr){.kind = EXPR_STRING, .at = of->at};
+        *at = (expr){.kind = EXPR_INDEX, .at = of->at};
         key->s = lookup_key(a, record, name);
-        vec_push(a, &at->kid, e->kid.at[0]);
+        vec_push(a, &at->kid, of->kid.at[0]);
         vec_push(a, &at->kid, key);
-        return key->s != NULL ? at : e;
+        return key->s != NULL ? at : of;
     }
-    if (e->kind != EXPR_BINARY && e->kind != EXPR_CALL) {
-        return e;
+    if (of->kind != EXPR_BINARY && of->kind != EXPR_CALL) {
+        return of;
     }
     expr *copy = NEW(a, expr);
-    *copy = *e;
+    *copy = *of;
     copy->kid = (expr_list){0};
-    for (size_t i = 0; i < e->kid.n; i++) {
-        vec_push(a, &copy->kid, told_by(g, b, e->kid.at[i]));
+    for (size_t i = 0; i < of->kid.n; i++) {
+        vec_push(a, &copy->kid, told_by(g, ev, of->kid.at[i]));
     }
     return copy;
+}
+
+static const char *scale_origin(merger *g, const binding *b, const expr *scalar)
+{
+    evaluation ev = evaluation_of(g->cx, g->v);
+    ev.captures = b;
+    return scalar_origin(g, told_by(g, &ev, scalar));
 }
 
 typedef VEC(const char *) name_list;
@@ -119,7 +121,7 @@ static void report_no_scale(merger *g, const attempt *x, const expr *scalar,
     diag *dg = diag_report(g->cx->diags, SEV_ERROR, "no-scale", x->u->at,
                            "the adapter's scale is not known: %s", buf_str(&lacking));
     if (names.n == 0) {
-        diag_note(dg, "it is %s", scalar_origin(g, told_by(g, b, scalar)));
+        diag_note(dg, "it is %s", scale_origin(g, b, scalar));
     }
     diag_help(
         dg,
@@ -140,7 +142,7 @@ bool scale_of(merger *g, const binding *b, attempt *x)
         if (s != NULL && value_is_number(s)) {
             x->scale *= value_number(s);
             x->scale_from = arena_printf(
-                g->cx->arena, "%s (%s)", scalar_origin(g, told_by(g, b, scalar)),
+                g->cx->arena, "%s (%s)", scale_origin(g, b, scalar),
                 g->v->config_path[RIGHT] != NULL ? g->v->config_path[RIGHT] : "--set");
         } else if (g->how.scale_is_asked) {
             x->scale_is_open = true;

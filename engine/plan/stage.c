@@ -64,15 +64,15 @@ stage *stage_of_inventory(context *cx, plan *p, const inventory *inv)
 
 /* ---- complaints ---------------------------------------------------------------- */
 
-static void note_folded(context *cx, diag *dg, const char *const *names, size_t n)
+void note_folded(context *cx, diag *dg, const char *const *names, size_t n, size_t most)
 {
     folded *f;
     const size_t n_folded = fold_names(cx->arena, names, n, &f);
-    for (size_t i = 0; i < n_folded && i < 20; i++) {
+    for (size_t i = 0; i < n_folded && i < most; i++) {
         diag_note(dg, "%s", f[i].text);
     }
-    if (n_folded > 20) {
-        diag_note(dg, "and %zu more", n_folded - 20);
+    if (n_folded > most) {
+        diag_note(dg, "and %zu more", n_folded - most);
     }
 }
 
@@ -84,7 +84,7 @@ static void report_unmapped(context *cx, const account *acc)
                     "%zu tensor%s of the checkpoint %s no rule in family '%s' (%s)",
                     acc->unmapped.n, acc->unmapped.n == 1 ? "" : "s",
                     acc->unmapped.n == 1 ? "has" : "have", acc->m->name, side);
-    note_folded(cx, dg, acc->unmapped.at, acc->unmapped.n);
+    note_folded(cx, dg, acc->unmapped.at, acc->unmapped.n, 20);
     VEC(const char *) known = {0};
     for (size_t r = 0; r < acc->m->rules.n; r++) {
         const map_rule *rule = &acc->m->rules.at[r];
@@ -114,7 +114,7 @@ static void report_missing(context *cx, const account *acc)
         diag_report(cx->diags, SEV_ERROR, "missing", first->rule->at,
                     "%zu tensor%s that the rules ask for %s not in the checkpoint",
                     names.n, names.n == 1 ? "" : "s", names.n == 1 ? "is" : "are");
-    note_folded(cx, dg, names.at, names.n);
+    note_folded(cx, dg, names.at, names.n, 20);
     for (size_t i = 0; i < acc->missing.n; i++) {
         if (acc->missing.at[i].hint != NULL) {
             diag_note(dg, "%s", acc->missing.at[i].hint);

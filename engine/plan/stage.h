@@ -83,6 +83,9 @@ void stage_bind_choices(context *cx, const stage *in, unsigned side, values *v);
 RT_NODISCARD rt_status stage_apply(context *cx, const stage *in, values *v,
                                    const stage *kept, stage **out, account **acc);
 
+/* Names as notes of a complaint, folded: at most `most` lines, and how many more. */
+void note_folded(context *cx, diag *dg, const char *const *names, size_t n,
+                 size_t most);
 /* Report what the account found wrong: unmapped and missing names, folded, with the
  * nearest rule; slugs "unmapped", "missing".  RT_MISMATCH when there is any. */
 RT_NODISCARD rt_status account_report(context *cx, const account *acc);

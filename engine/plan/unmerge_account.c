@@ -4,7 +4,6 @@
  * own tensors, which trainers store beside factors of an embedding or a head. */
 #include <string.h>
 
-#include "base/near.h"
 #include "plan/unmerge.h"
 
 enum { MAX_NAMES = 20 };
@@ -46,15 +45,11 @@ static bool *sources_of(context *cx, const plan *p, const stage *s)
 rt_status unmerge_refuse(context *cx, const char *const *names, size_t n,
                          const char *layout)
 {
-    folded *f;
-    const size_t n_folded = fold_names(cx->arena, names, n, &f);
     diag *dg = diag_report(cx->diags, SEV_ERROR, "cannot-carry", NOWHERE,
                            "%zu tensor%s of the adapter cannot be converted to '%s': "
                            "only products of two factors can",
                            n, n == 1 ? "" : "s", layout);
-    for (size_t i = 0; i < n_folded && i < MAX_NAMES; i++) {
-        diag_note(dg, "%s", f[i].text);
-    }
+    note_folded(cx, dg, names, n, MAX_NAMES);
     diag_help(dg, "merge the adapter into its base and convert the result");
     return RT_MISMATCH;
 }
