@@ -2,8 +2,9 @@
  * sibling this is.  Compiled with these switched on, so nothing here may run before
  * kernels_select() has asked the processor.
  *
- * The low-rank kernel keeps 6 rows by 16 columns of sums in 12 registers.  What does
- * not fill eight lanes goes through a padded copy.
+ * The low-rank kernel keeps 6 rows by 16 columns of sums in 12 registers, and asks for
+ * the rows that they are added to before it starts.  What does not fill eight lanes
+ * goes through a padded copy.
  */
 #ifdef __x86_64__
 
@@ -165,6 +166,23 @@ INLINE void finish(target kind, unsigned char *to, size_t n, __m256 product)
     memcpy(to, part, n * n_bytes);
 }
 
+/* Finish the block's 16 columns of a row at once: halves are widened and narrowed by
+ * interleaving, which keeps columns 0-3 and 8-11 together, and 4-7 and 12-15. */
+INLINE void finish_row_bf16(unsigned char *to, __m256 p0, __m256 p1)
+{
+    __m256i h;
+    memcpy(&h, to, sizeof h);
+    const __m256i zero = _mm256_setzero_si256();
+    const __m256 b0 = _mm256_castsi256_ps(_mm256_unpacklo_epi16(zero, h));
+    const __m256 b1 = _mm256_castsi256_ps(_mm256_unpackhi_epi16(zero, h));
+    const __m256 q0 = _mm256_permute2f128_ps(p0, p1, 0x20);
+    const __m256 q1 = _mm256_permute2f128_ps(p0, p1, 0x31);
+    const __m256 x0 = settled(_mm256_add_ps(b0, q0));
+    const __m256 x1 = settled(_mm256_add_ps(b1, q1));
+    h = _mm256_packus_epi32(nearest_bf16(x0), nearest_bf16(x1));
+    memcpy(to, &h, sizeof h);
+}
+
 /* `rows` (a constant after inlining) rows from `row` on. */
 INLINE void block(const lowrank *w, size_t row, unsigned rows, target kind)
 {
@@ -174,6 +192,7 @@ INLINE void block(const lowrank *w, size_t row, unsigned rows, target kind)
     const unsigned rank = w->rank;
 #pragma GCC unroll 6
     for (unsigned i = 0; i < rows; i++) {
+        __builtin_prefetch(w->to + w->row_at[row + i]);
         sum[i][0] = _mm256_setzero_ps();
         sum[i][1] = _mm256_setzero_ps();
     }
@@ -194,10 +213,15 @@ INLINE void block(const lowrank *w, size_t row, unsigned rows, target kind)
 #pragma GCC unroll 6
     for (unsigned i = 0; i < rows; i++) {
         unsigned char *to = w->to + w->row_at[row + i];
-        finish(kind, to, n, _mm256_mul_ps(scale, sum[i][0]));
+        const __m256 p0 = _mm256_mul_ps(scale, sum[i][0]);
+        const __m256 p1 = _mm256_mul_ps(scale, sum[i][1]);
+        if (kind == TO_BF16 && n == BLOCK_COLS) {
+            finish_row_bf16(to, p0, p1);
+            continue;
+        }
+        finish(kind, to, n, p0);
         if (n > VEC_FLOATS) {
-            finish(kind, to + VEC_FLOATS * n_bytes, n - VEC_FLOATS,
-                   _mm256_mul_ps(scale, sum[i][1]));
+            finish(kind, to + VEC_FLOATS * n_bytes, n - VEC_FLOATS, p1);
         }
     }
 }

@@ -13,12 +13,16 @@ void strided_squeeze(strided *s)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < s->n; i++) {
-        if (s->size[i] != 1) {
-            s->size[n] = s->size[i];
-            s->dst[n] = s->dst[i];
-            s->src[n] = s->src[i];
-            n++;
+        const int64_t size = s->size[i];
+        if (size == 1) {
+            continue;
         }
+        const bool joins = n > 0 && s->dst[n - 1] == size * s->dst[i] &&
+                           s->src[n - 1] == size * s->src[i];
+        const unsigned at = joins ? n - 1 : n++;
+        s->size[at] = joins ? s->size[at] * size : size;
+        s->dst[at] = s->dst[i];
+        s->src[at] = s->src[i];
     }
     s->n = n;
 }

@@ -17,7 +17,8 @@ typedef struct strided {
     int64_t size[PIECE_MAX_DIMS], dst[PIECE_MAX_DIMS], src[PIECE_MAX_DIMS];
 } strided;
 
-/* Leave out dims of size 1. */
+/* Leave out dims of size 1, and make one of two dims whose elements follow each other
+ * on both sides. */
 void strided_squeeze(strided *s);
 int64_t strided_elems(const strided *s);
 /* From the first to the last element of the source, both included. */
