@@ -147,6 +147,15 @@ static void test_files(arena *a)
     CHECK_INT(pwrite_all(fd, "BYTES", 5, 7), 0);
     CHECK_INT(pread_all(fd, bytes, 5, 7), 0);
     CHECK_STR(bytes, "BYTES");
+    const size_t n_long = 300001; /* written in parts */
+    char *out = arena_alloc(a, n_long), *in = arena_alloc(a, n_long);
+    for (size_t i = 0; i < n_long; i++) {
+        out[i] = (char)(i % 251);
+    }
+    CHECK_INT(pwrite_all(fd, out, n_long, 3), 0);
+    CHECK_INT(pread_all(fd, in, n_long, 3), 0);
+    CHECK(memcmp(out, in, n_long) == 0);
+    CHECK_INT(pread_all(fd, in, n_long, 4), ENODATA);
     CHECK(close(fd) == 0);
     CHECK(unlink(path) == 0 && unlink(other) == 0 && rmdir(dir) == 0);
 }

@@ -1,6 +1,7 @@
 /* Plans of random pieces against an evaluator that goes element by element: permuted
  * and interleaved dims, gaps, fills, casts, affine steps, scales and low-rank terms;
  * the same bytes for any number of threads, any kernels, any memory. */
+#include "exec/strided.h"
 #include "exec_fixture.h"
 
 enum { MAX_AXES = 5 };
@@ -422,8 +423,30 @@ static void test_large(const kind *k, int64_t rows, int64_t cols)
     fixture_end(&f);
 }
 
+/* A box that is one run on both sides is read to its place at once. */
+static void test_squeeze(void)
+{
+    strided s = {
+        .n = 4, .size = {3, 1, 5, 7}, .dst = {35, 9, 7, 1}, .src = {35, 8, 7, 1}};
+    strided_squeeze(&s);
+    CHECK_INT(s.n, 1);
+    CHECK_INT(s.size[0], 105);
+    CHECK(s.dst[0] == 1 && s.src[0] == 1);
+
+    strided gap = {.n = 3, .size = {3, 5, 7}, .dst = {35, 7, 1}, .src = {40, 7, 1}};
+    strided_squeeze(&gap);
+    CHECK_INT(gap.n, 2);
+    CHECK(gap.size[0] == 3 && gap.dst[0] == 35 && gap.src[0] == 40);
+    CHECK(gap.size[1] == 35 && gap.dst[1] == 1 && gap.src[1] == 1);
+
+    strided turned = {.n = 2, .size = {5, 7}, .dst = {7, 1}, .src = {1, 5}};
+    strided_squeeze(&turned);
+    CHECK_INT(turned.n, 2);
+}
+
 int main(void)
 {
+    test_squeeze();
     test_random(&(kind){0}, 60);
     test_random(&(kind){.cast = true}, 30);
     test_random(&(kind){.steps = true, .max_rank = 6, .max_terms = 1}, 60);
