@@ -378,7 +378,7 @@ typedef struct table_item { /* table hf.a, lit.b, lit.c [when E] { rows } */
     table_row_list rows;
 } table_item;
 
-typedef struct demand_item { /* require E because "..."; refuse E because "..." */
+typedef struct demand_item { /* require, refuse or warn E because "..." */
     const expr *is;
     const char *because;
 } demand_item;
@@ -475,6 +475,7 @@ typedef enum item_kind {
     ITEM_TABLE,
     ITEM_REQUIRE,
     ITEM_REFUSE,
+    ITEM_WARN,
     ITEM_IGNORE,
     ITEM_CONFIG_REST,
     ITEM_USE,
@@ -505,7 +506,7 @@ struct item {
         equation_item equation;
         assign_item assign; /* CONST, DEFAULT */
         table_item table;
-        demand_item demand; /* REQUIRE, REFUSE */
+        demand_item demand; /* REQUIRE, REFUSE, WARN */
         ignore_item ignore;
         use_item use;
         const char *include; /* file name */

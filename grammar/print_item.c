@@ -376,6 +376,7 @@ void print_item(buf *out, const item *it)
     case ITEM_TABLE: print_table(out, &it->u.table); break;
     case ITEM_REQUIRE: print_demand(out, "require", &it->u.demand); break;
     case ITEM_REFUSE: print_demand(out, "refuse", &it->u.demand); break;
+    case ITEM_WARN: print_demand(out, "warn", &it->u.demand); break;
     case ITEM_IGNORE:
         buf_add(out, "ignore ");
         print_exprs(out, &it->u.ignore.paths, "," MAY_INNER);

@@ -81,7 +81,7 @@ static void rules_yyerror(const where *at, parse_state *ps, const char *why);
 %token ONLY "'only'" OR "'or'" PAD "'pad'" REFUSE "'refuse'" REJECT "'reject'" REQUIRE "'require'"
 %token REST "'rest'" SAME "'same'" SLICE "'slice'" SOFT "'soft'" SPELLED "'spelled'"
 %token TABLE "'table'" TEST "'test'" THEN "'then'" TIE "'tie'" TIMES "'times'" TRUE "'true'"
-%token UNDER "'under'" USE "'use'" VALUE "'value'" WHEN "'when'" WITH "'with'" WITHOUT "'without'"
+%token UNDER "'under'" USE "'use'" VALUE "'value'" WARN "'warn'" WHEN "'when'" WITH "'with'" WITHOUT "'without'"
 
 %precedence ELSE
 %precedence error
@@ -383,6 +383,7 @@ item: AXIS NAME equals[l]           { $$ = ast_define(ps, @$, ITEM_AXIS, $NAME, 
               { $$ = ast_assign(ps, @$, ITEM_DEFAULT, ast_path(ps, @side, $side), $v, $e); }
     | REQUIRE expr[e] BECAUSE STRING[s] { $$ = ast_demand(ps, @$, ITEM_REQUIRE, $e, $s); }
     | REFUSE expr[e] BECAUSE STRING[s]  { $$ = ast_demand(ps, @$, ITEM_REFUSE, $e, $s); }
+    | WARN expr[e] BECAUSE STRING[s]    { $$ = ast_demand(ps, @$, ITEM_WARN, $e, $s); }
     | IGNORE paths[l]               { $$ = ast_ignore(ps, @$, $l); }
     ;
 

@@ -59,6 +59,7 @@ static const word words[] = {
     {"under", TOK_UNDER, true, false, "under PREFIX. <-> PREFIX. { ... }"},
     {"use", TOK_USE, true, false, "use FAMILY without RULE, RULE"},
     {"value", TOK_VALUE, true, false, "value NAME = EXPRESSION = EXPRESSION"},
+    {"warn", TOK_WARN, true, false, "warn CONDITION because \"...\""},
     {"when", TOK_WHEN, false, true, NULL},
     {"with", TOK_WITH, false, false, NULL},
     {"without", TOK_WITHOUT, false, false, NULL},

@@ -144,7 +144,7 @@ static rt_status check_built(builder *b)
     c->view->config[c->to] = b->record;
     for (size_t i = 0; i < c->from->m->config_items.n; i++) {
         const item *it = c->from->m->config_items.at[i];
-        if ((it->kind == ITEM_REQUIRE || it->kind == ITEM_REFUSE) &&
+        if (is_demand(it) &&
             (sides_named(c->view, it->u.demand.is) & 1u << c->to) != 0 &&
             !demand_met(c->cx, c->view, it)) {
             status = RT_MISMATCH;

@@ -1,5 +1,5 @@
-/* What a config must and must not say: require, refuse, const; fields that nobody
- * reads. */
+/* What a config must, must not and should not say: require, refuse, warn, const; fields
+ * that nobody reads. */
 #include <string.h>
 
 #include "config/fields.h"
@@ -27,24 +27,36 @@ static void note_field(void *who, const expr *path)
     }
 }
 
+bool is_demand(const item *it)
+{
+    return it->kind == ITEM_REQUIRE || it->kind == ITEM_REFUSE || it->kind == ITEM_WARN;
+}
+
 bool demand_met(context *cx, const values *v, const item *it)
 {
     const expr *e = it->u.demand.is;
     evaluation ev = evaluation_of(cx, v);
     const int holds = eval_truth(&ev, e);
     const bool require = it->kind == ITEM_REQUIRE;
+    const bool warn = it->kind == ITEM_WARN;
     if (holds < 0 || (holds == 1) == require) {
         return true;
     }
-    diag *dg = diag_report(
-        cx->diags, SEV_ERROR, "refused", it->at, "%s: %s",
-        require ? "the rules need another config" : "the rules refuse it",
-        it->u.demand.because == NULL ? expr_text(cx->arena, e) : it->u.demand.because);
+    diag *dg = diag_report(cx->diags, warn ? SEV_WARNING : SEV_ERROR,
+                           warn ? "warned" : "refused", it->at, "%s: %s",
+                           require ? "the rules need another config"
+                           : warn  ? "the rules warn of it"
+                                   : "the rules refuse it",
+                           it->u.demand.because == NULL ? expr_text(cx->arena, e)
+                                                        : it->u.demand.because);
     noting n = {cx, v, dg, strmap_new(cx->arena)};
     expr_paths(e, note_field, &n);
-    diag_help(dg, "%s `%s`", require ? "required is" : "refused is",
+    diag_help(dg, "%s `%s`",
+              require ? "required is"
+              : warn  ? "warned of is"
+                      : "refused is",
               expr_text(cx->arena, e));
-    return false;
+    return warn;
 }
 
 /* `const hf.x = E` holds for every config of that layout, so for the one that is read.
@@ -158,7 +170,7 @@ rt_status values_demand(context *cx, const values *v)
     bool good = true;
     for (size_t i = 0; i < v->m->config_items.n; i++) {
         const item *it = v->m->config_items.at[i];
-        if (it->kind == ITEM_REQUIRE || it->kind == ITEM_REFUSE) {
+        if (is_demand(it)) {
             good = demand_met(cx, v, it) && good;
         } else if (it->kind == ITEM_CONST) {
             good = const_holds(cx, v, it) && good;

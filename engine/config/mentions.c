@@ -68,7 +68,8 @@ static void visit_item(mentions *mt, const item *it)
         pair[2] = it->u.assign.when;
         break;
     case ITEM_REQUIRE:
-    case ITEM_REFUSE: pair[0] = it->u.demand.is; break;
+    case ITEM_REFUSE:
+    case ITEM_WARN: pair[0] = it->u.demand.is; break;
     case ITEM_SPELLED:
         visit_all(mt, it->u.spelled.paths.at, it->u.spelled.paths.n);
         break;

@@ -16,7 +16,10 @@ void fields_used(context *cx, const values *v, unsigned side,
                  void (*named)(void *who, const char *path, const value *is),
                  void *who);
 
-/* Does v meet a `require` or `refuse` line?  Reported when not; undecided is fine. */
+bool is_demand(const item *it); /* require, refuse, warn */
+/* Does v meet such a line?  Reported when not; undecided is fine, and `warn` warns
+ * only.
+ */
 bool demand_met(context *cx, const values *v, const item *it);
 
 #endif

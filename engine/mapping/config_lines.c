@@ -28,10 +28,12 @@ static bool check_field(check *ck, const expr *e, unsigned *side)
     return true;
 }
 
+/* A merge reads both configs before it decides anything. */
 static void check_when(check *ck, const expr *e)
 {
+    const name_scope scope = {.both = ck->m->is_merge};
     if (e != NULL) {
-        expr_check(ck, e, &plain);
+        expr_check(ck, e, &scope);
     }
 }
 
@@ -198,7 +200,8 @@ static void check_line(check *ck, const item *it, const block_scope *b,
         break;
     case ITEM_TABLE: check_table(ck, &it->u.table); break;
     case ITEM_REQUIRE:
-    case ITEM_REFUSE: check_when(ck, it->u.demand.is); break;
+    case ITEM_REFUSE:
+    case ITEM_WARN: check_when(ck, it->u.demand.is); break;
     case ITEM_IGNORE:
         for (size_t i = 0; i < it->u.ignore.paths.n; i++) {
             check_field(ck, it->u.ignore.paths.at[i], &side);

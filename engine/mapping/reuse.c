@@ -68,7 +68,8 @@ static void gather_said(check *ck, const item *it, strmap *fields)
         }
         break;
     case ITEM_REQUIRE:
-    case ITEM_REFUSE: gather_sole_field(ck, it->u.demand.is, fields); break;
+    case ITEM_REFUSE:
+    case ITEM_WARN: gather_sole_field(ck, it->u.demand.is, fields); break;
     default: break;
     }
 }

@@ -73,7 +73,8 @@ static void add_line(const wording *w, const item *it)
     case ITEM_DEFAULT: add_dotted(w, it->u.assign.path); break;
     case ITEM_TABLE: add_all(w, &it->u.table.columns); break;
     case ITEM_REQUIRE:
-    case ITEM_REFUSE: add_dotted(w, it->u.demand.is); break;
+    case ITEM_REFUSE:
+    case ITEM_WARN: add_dotted(w, it->u.demand.is); break;
     case ITEM_IGNORE: add_all(w, &it->u.ignore.paths); break;
     default: break;
     }

@@ -1,6 +1,7 @@
 """What PEFT's files may be called and hold, and what is refused: small files, exact sums."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from make_tiny import hf_state, same
-from program import merge, run
+from program import convert, merge, run
 from test_peft import near, train
 
 Q = "model.layers.0.self_attn.q_proj"
@@ -247,6 +248,24 @@ def test_patterns_that_say_too_little_or_too_much(kind, factors, models, tmp_pat
     before = hf_state(models("llama-mha"))[Q + ".weight"]
     near(hf_state(tmp_path / "out")[Q + ".weight"], before.double() + scale * factors[1].double() @ factors[0].double())
     run("merge", models("llama-mha"), tmp_path / "a", tmp_path / "strict", "--strict", expect=1 if words else 0)
+
+
+@pytest.mark.parametrize("base_name, trained_on, warned", [
+    ("org/one-1.1B", "org/two-1.1B", True), ("org/one-1.1B", "org/one-1.1B", False),
+    ("org/one-1.1B", "/home/me/two", False), ("org/one-1.1B", None, False), (None, "org/two", False), ("./one", "org/two", False)])
+def test_trained_on_another_model(base_name, trained_on, warned, factors, models, tmp_path):
+    """Said where both configs name a repository; a path on somebody's disk tells nothing."""
+    shutil.copytree(models("llama-mha"), tmp_path / "base")
+    config = json.loads((tmp_path / "base" / "config.json").read_text())
+    (tmp_path / "base" / "config.json").write_text(json.dumps({**config, "_name_or_path": base_name}))
+    write(tmp_path / "a", {f"base_model.model.{Q}.lora_{n}.weight": t for n, t in zip("AB", factors)},
+          layers_to_transform=0, base_model_name_or_path=trained_on)
+    for base in (tmp_path / "base", convert(tmp_path / "base", tmp_path / "lit", "lit")):
+        said = run("merge", base, tmp_path / "a", tmp_path / "out", "--force").stderr
+        assert ("trained on another model" in said) == warned, said
+        assert not warned or ("org/one-1.1B" in said and "org/two-1.1B" in said), said
+        run("merge", base, tmp_path / "a", tmp_path / "strict", "--strict", "--force", expect=1 if warned else 0)
+    run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "alike", "--strict", "--set", "base_model_name_or_path=null")
 
 
 def test_scale_from_the_command_line(factors, models, tmp_path):

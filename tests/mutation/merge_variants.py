@@ -39,6 +39,8 @@ PREFIX = "base_model.model.model."
 
 PEFT_VARIANTS = {
     "peft-lora": [*RESIDUES, *REFUSED, *AGREED, QUANTISED,
+                  *({"base": {"_name_or_path": x}, "adapter": {"base_model_name_or_path": y}, "want": {}} for x, y in (
+                      ("a/one", "a/two"), ("a/one", "a/one"), ("a/one", "two"), ("one", "a/two"), (None, "a/two"))),
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_velora_embed": [2]}},
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_velora_embed.default": [2]}},
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_monteclora_sampler.default.weight": [2]}},

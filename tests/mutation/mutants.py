@@ -77,8 +77,8 @@ def change_constant(line):
 
 
 def change_demand(line):
-    """Of a fact, or of what is required or refused, one constant."""
-    if not re.match(r"(value|require|refuse)\b", line):
+    """Of a fact, or of what is required, refused or warned of, one constant."""
+    if not re.match(r"(value|require|refuse|warn)\b", line):
         return
     said = line.split(" because ")[0]
     for m in re.finditer(r'"[^"]+"', said):
@@ -124,7 +124,7 @@ def swap_between(lines, numbers, pattern):
     """Exchange what `pattern` finds in neighbouring lines."""
     for a, b in zip(numbers, numbers[1:]):
         x, y = re.search(pattern, lines[a]), re.search(pattern, lines[b])
-        listed = not all(re.search(r"[=|<{]|^(require|refuse|detect)", lines[k]) for k in (a, b))  # in any order
+        listed = not all(re.search(r"[=|<{]|^(require|refuse|warn|detect)", lines[k]) for k in (a, b))  # in any order
         if x and y and x.group(1) != y.group(1) and not listed:
             out = list(lines)
             out[a] = lines[a][: x.start(1)] + y.group(1) + lines[a][x.end(1) :]
@@ -135,7 +135,7 @@ def swap_between(lines, numbers, pattern):
 def drop_statements(lines, numbers):
     """Leave out a statement of the config, with the lines that it goes on for."""
     for n in numbers:
-        if re.match(r"(const|default|config|soft|field|spelled|tie|require|refuse|choice|drop|let)\b|\s+drop ", lines[n]):
+        if re.match(r"(const|default|config|soft|field|spelled|tie|require|refuse|warn|choice|drop|let)\b|\s+drop ", lines[n]):
             yield n, lines[:n] + lines[end_of(lines, n) :]
 
 

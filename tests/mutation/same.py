@@ -17,7 +17,7 @@ from pathlib import Path
 from models import NULL
 from mutants import layouts_of
 
-CONFIG = re.compile(r"(field|const|default|config|soft|table|spelled|refuse|require|ignore|tie)\b")
+CONFIG = re.compile(r"(field|const|default|config|soft|table|spelled|refuse|require|warn|ignore|tie)\b")
 VALUES = [None, NULL, True, False, 0, 3, 7.5, "x"]
 
 
