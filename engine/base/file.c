@@ -11,8 +11,7 @@
 
 /* One write fills page-cache blocks of up to its own size.  In a virtual machine the
  * host takes large free blocks back, and writes of 256 KiB or more into new files were
- * seen to take up to five times as long there; nowhere do they gain more than a tenth.
- */
+ * seen to take up to five times as long there; elsewhere they gain little. */
 enum { WRITE_BYTES = 128 * 1024 };
 
 /* Read up to n_bytes; the file may have grown or shrunk since it was measured. */

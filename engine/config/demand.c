@@ -32,31 +32,39 @@ bool is_demand(const item *it)
     return it->kind == ITEM_REQUIRE || it->kind == ITEM_REFUSE || it->kind == ITEM_WARN;
 }
 
+typedef struct wording {
+    severity level;
+    const char *slug, *says, *of;
+} wording;
+
+static wording wording_of(const item *it)
+{
+    if (it->kind == ITEM_WARN) {
+        return (wording){SEV_WARNING, "warned", "the rules warn of it", "warned of is"};
+    }
+    return it->kind == ITEM_REQUIRE
+               ? (wording){SEV_ERROR, "refused", "the rules need another config",
+                           "required is"}
+               : (wording){SEV_ERROR, "refused", "the rules refuse it", "refused is"};
+}
+
 bool demand_met(context *cx, const values *v, const item *it)
 {
     const expr *e = it->u.demand.is;
     evaluation ev = evaluation_of(cx, v);
     const int holds = eval_truth(&ev, e);
     const bool require = it->kind == ITEM_REQUIRE;
-    const bool warn = it->kind == ITEM_WARN;
     if (holds < 0 || (holds == 1) == require) {
         return true;
     }
-    diag *dg = diag_report(cx->diags, warn ? SEV_WARNING : SEV_ERROR,
-                           warn ? "warned" : "refused", it->at, "%s: %s",
-                           require ? "the rules need another config"
-                           : warn  ? "the rules warn of it"
-                                   : "the rules refuse it",
+    const wording w = wording_of(it);
+    diag *dg = diag_report(cx->diags, w.level, w.slug, it->at, "%s: %s", w.says,
                            it->u.demand.because == NULL ? expr_text(cx->arena, e)
                                                         : it->u.demand.because);
     noting n = {cx, v, dg, strmap_new(cx->arena)};
     expr_paths(e, note_field, &n);
-    diag_help(dg, "%s `%s`",
-              require ? "required is"
-              : warn  ? "warned of is"
-                      : "refused is",
-              expr_text(cx->arena, e));
-    return warn;
+    diag_help(dg, "%s `%s`", w.of, expr_text(cx->arena, e));
+    return w.level != SEV_ERROR;
 }
 
 /* `const hf.x = E` holds for every config of that layout, so for the one that is read.

@@ -16,10 +16,8 @@ void fields_used(context *cx, const values *v, unsigned side,
                  void (*named)(void *who, const char *path, const value *is),
                  void *who);
 
-bool is_demand(const item *it); /* require, refuse, warn */
-/* Does v meet such a line?  Reported when not; undecided is fine, and `warn` warns
- * only.
- */
+bool is_demand(const item *it); /* require, refuse or warn */
+/* May v stand by that line?  Reported when it is not met; undecided is fine. */
 bool demand_met(context *cx, const values *v, const item *it);
 
 #endif
