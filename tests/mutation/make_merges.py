@@ -73,6 +73,18 @@ class Attention(torch.nn.Module):
         self.block.attn = torch.nn.MultiheadAttention(8, 2, dtype=torch.float64)
 
 
+class Convolutions(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Module()
+        self.layer.seq = torch.nn.Conv1d(3, 4, 5, dtype=torch.float64)
+        self.layer.patch = torch.nn.Conv2d(5, 3, (4, 2), dtype=torch.float64)
+        self.layer.video = torch.nn.Conv3d(2, 5, (1, 3, 2), dtype=torch.float64)
+
+    def forward(self, x):
+        return x
+
+
 class Experts(torch.nn.Module):
     def __init__(self, n, n_dims, gate_up=(3, 10, 6)):
         super().__init__()
@@ -92,6 +104,8 @@ def with_all_peft():
     with_peft("peft-parameters-square", Experts(1, 2, (3, 6, 6)), {"model_type": "unknown"}, target_modules=[], target_parameters=["experts.gate_up"],
               lora_dropout=0.0)
     with_peft("peft-attention-bias", Attention(), {"model_type": "unknown"}, target_modules=["attn"], bias="all")
+    for name, how in (("peft-convolutions", dict(lora_bias=True)), ("peft-convolutions-dora", dict(use_dora=True))):
+        with_peft(name, Convolutions(), {"model_type": "unknown"}, PEFT_VARIANTS.get(name, []), target_modules=["seq", "patch", "video"], **how)
     for n, name, n_dims in ((2, "peft-experts", 3), (3, "peft-experts-3", 3), (2, "peft-parameters", 2)):
         targets = [f"experts.{x}" for x in ("gate_up", "down", "extra")[:n]]
         with_peft(name, Experts(n, n_dims), {"model_type": "unknown"}, PEFT_VARIANTS.get(name, []), target_modules=[], target_parameters=targets,
