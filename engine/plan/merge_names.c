@@ -111,21 +111,33 @@ static bool finds_base(merger *g, const map_update *u, const map_tensor *as,
                                          numbers, words)) != NULL;
 }
 
-static size_t names_found(merger *g)
+static bool finds_any_base(merger *g, const char *name)
 {
-    const size_t n = g->adapter->tensors.n, stride = n > SAMPLE ? n / SAMPLE : 1;
-    size_t hits = 0;
-    for (size_t i = 0; i < n; i += stride) {
-        bool hit = false;
-        for (size_t k = 0; k < g->m->updates.n && !hit; k++) {
-            const map_update *u = &g->m->updates.at[k];
-            for (size_t f = 0; f < u->factors.n && !hit; f++) {
-                hit = u->factors.at[f].tensor != NULL &&
-                      finds_base(g, u, u->factors.at[f].tensor,
-                                 g->adapter->tensors.at[i].name);
+    for (size_t k = 0; k < g->m->updates.n; k++) {
+        const map_update *u = &g->m->updates.at[k];
+        for (size_t f = 0; f < u->factors.n; f++) {
+            const map_tensor *as = u->factors.at[f].tensor;
+            if (as != NULL && finds_base(g, u, as, name)) {
+                return true;
             }
         }
-        hits += hit;
+    }
+    return false;
+}
+
+/* How many of the adapter's tensors that nothing took yet find their base?  Of many a
+ * sample is asked. */
+static size_t names_found(merger *g)
+{
+    size_t n_open = 0, n_seen = 0, hits = 0;
+    for (size_t i = 0; i < g->adapter->tensors.n; i++) {
+        n_open += g->used[i] ? 0 : 1;
+    }
+    const size_t stride = n_open > SAMPLE ? n_open / SAMPLE : 1;
+    for (size_t i = 0; i < g->adapter->tensors.n; i++) {
+        if (!g->used[i] && n_seen++ % stride == 0) {
+            hits += finds_any_base(g, g->adapter->tensors.at[i].name) ? 1 : 0;
+        }
     }
     return hits;
 }
@@ -143,15 +155,29 @@ static bool set_choices(merger *g, size_t k)
     return k == 0;
 }
 
-void bind_merge_choices(merger *g)
+static bool was_bound(const merger *g, size_t k)
+{
+    for (size_t i = 0; i < g->bindings.n; i++) {
+        if (g->bindings.at[i] == k) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool bind_merge_choices(merger *g)
 {
     size_t best = 0, best_hits = 0;
     for (size_t k = 0; k < MAX_BINDINGS && set_choices(g, k); k++) {
-        const size_t hits = names_found(g);
+        const size_t hits = was_bound(g, k) ? 0 : names_found(g);
         if (hits > best_hits) {
             best = k;
             best_hits = hits;
         }
     }
-    set_choices(g, best);
+    if (best_hits > 0 || g->bindings.n == 0) {
+        vec_push(g->cx->arena, &g->bindings, best);
+    }
+    set_choices(g, best_hits > 0 ? best : g->bindings.at[0]);
+    return best_hits > 0;
 }

@@ -364,6 +364,19 @@ static void report_rest(merger *g, const attempt_list *misfits,
     }
 }
 
+/* Parts of one model may begin otherwise, each in its own way: what finds no base under
+ * one binding of the choices is tried under the next. */
+static void run_all(merger *g)
+{
+    do {
+        attempt_list misfits = {0}, halves = {0};
+        for (unsigned now = 0; now < N_PHASES; now++) {
+            run_phase(g, (phase)now, &misfits, &halves);
+        }
+        report_rest(g, &misfits, &halves);
+    } while (bind_merge_choices(g));
+}
+
 /* ---- the whole ----------------------------------------------------------------- */
 
 static stage *copy_stage(context *cx, const stage *from)
@@ -391,17 +404,13 @@ rt_status stage_merge(context *cx, plan *p, const stage *base, const stage *adap
                 .v = v,
                 .how = *how,
                 .acc = acc};
-    attempt_list misfits = {0}, halves = {0};
     g.used = NEW_N(cx->arena, bool, adapter->tensors.n + 1);
     g.adapter = read_spellings(&g, adapter);
     g.out = copy_stage(cx, base);
-    bind_merge_choices(&g);
+    (void)bind_merge_choices(&g);
     open_ties(&g);
     g.map = NEW_N(cx->arena, unsigned char, g.out->tensors.n + 1);
-    for (unsigned now = 0; now < N_PHASES; now++) {
-        run_phase(&g, (phase)now, &misfits, &halves);
-    }
-    report_rest(&g, &misfits, &halves);
+    run_all(&g);
     account_adapter(&g);
     if (acc->unused.n == 0 && acc->lines.n == 0 && g.worst == RT_OK) {
         diag_report(cx->diags, SEV_ERROR, "adapter-empty", NOWHERE,

@@ -31,6 +31,7 @@ typedef struct merger {
     bool *used;         /* by adapter tensor: taken by an update, or by a complaint */
     unsigned char *map; /* by tensor of `out`: its arrow + 1, or 0: not asked yet */
     VEC(tied_pair) ties;
+    VEC(size_t) bindings; /* combinations of the choices, in the order of their use */
     merge_how how;
     rt_status worst;
 } merger;
@@ -109,8 +110,10 @@ bool may_add(merger *g, const attempt *x, const plan_tensor *t);
 /* The adapter under the names that the rules know; two tensors of one name must be
  * equal. */
 stage *read_spellings(merger *g, const stage *adapter);
-/* Bind the choices of the merge file, so that most factors find their base. */
-void bind_merge_choices(merger *g);
+/* Bind the choices of the merge file as they were not bound before, so that most of the
+ * tensors that nothing took yet find their base.  false: none does; they are bound as
+ * at first then. */
+bool bind_merge_choices(merger *g);
 
 /* ---- family_facts.c: what the base's family says about its tensors -------------- */
 /* How the family stores a tensor: its arrow; ARROW_NONE when it is no linear map. */

@@ -12,7 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from make_tiny import CASES, hf_state, lit_state, same
 from program import convert, merge, run
+from test_new_families import VISION
 
+VIDEO = dict(
+    vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+    max_position_embeddings=64, rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]},
+    vision_config=dict(depth=1, embed_dim=16, hidden_size=32, num_heads=2, mlp_ratio=2, in_channels=3, patch_size=2,
+                       spatial_merge_size=2, temporal_patch_size=2))
 TOKENS = torch.arange(24).reshape(2, 12) % 64
 
 
@@ -109,6 +115,50 @@ def test_embedding(dora, models, tmp_path):
     adapted = train(models("llama-mha"), tmp_path / "a", target_modules=["embed_tokens", "k_proj"], use_dora=dora)
     merged = judge(models("llama-mha"), tmp_path / "a", tmp_path / "out", adapted)
     judge_weights(merged, adapted)
+
+
+def with_convolutions(kind):
+    """Conv1d, Conv2d and Conv3d as speech and vision have them; a rule file knows the last one's base."""
+    torch.manual_seed(3)
+    if kind == "speech":
+        config = transformers.WhisperConfig(d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
+                                            encoder_ffn_dim=24, decoder_ffn_dim=24, vocab_size=40, num_mel_bins=6, max_source_positions=10,
+                                            max_target_positions=8, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1)
+        return transformers.WhisperForConditionalGeneration(config), ["conv1", "conv2", "k_proj"]
+    if kind == "video":
+        config = transformers.Qwen2VLConfig(**VIDEO)
+        return transformers.Qwen2VLForConditionalGeneration(config), ["patch_embed.proj", "q_proj"]
+    return transformers.Gemma3ForConditionalGeneration(transformers.Gemma3Config(**VISION)), ["patch_embedding", "q_proj"]
+
+
+def merged_as_peft_does(model, tmp_path, **how):
+    """Every tensor is within 1e-6 of its norm of peft's own merge in float64; gives those that the merge changed."""
+    model.save_pretrained(tmp_path / "base")
+    randomise(peft.get_peft_model(model, LoraConfig(r=3, lora_alpha=7, **how))).save_pretrained(tmp_path / "a")
+    merge(tmp_path / "base", tmp_path / "a", tmp_path / "out")
+    before, ours, theirs = (type(model).from_pretrained(tmp_path / x, dtype=torch.float64) for x in ("base", "out", "base"))
+    before, ours = before.state_dict(), ours.state_dict()
+    theirs = peft.PeftModel.from_pretrained(theirs, tmp_path / "a", autocast_adapter_dtype=False).merge_and_unload().state_dict()
+    for name, value in theirs.items():
+        near(ours[name], value)
+    return [name for name, value in theirs.items() if not torch.equal(before[name], value)]
+
+
+@pytest.mark.parametrize("how", [{}, dict(use_dora=True), dict(use_rslora=True, rank_pattern={"conv1|.*patch_embed.*": 2})], ids=["lora", "dora", "patterns"])
+@pytest.mark.parametrize("kind", ["speech", "video", "vision"])
+def test_convolutions(kind, how, tmp_path):
+    model, targets = with_convolutions(kind)
+    sizes = {name: p.dim() for name, p in model.named_parameters()}
+    changed = merged_as_peft_does(model, tmp_path, target_modules=targets, **how)
+    assert sorted(sizes[name] for name in changed if sizes[name] > 2) == {"speech": [3, 3], "video": [5], "vision": [4]}[kind]
+
+
+@pytest.mark.parametrize("kind", ["video", "vision"])
+def test_parts_whose_names_begin_otherwise(kind, tmp_path):
+    """In memory, where adapters are made, a language model and its eyes stand elsewhere than in files, each in its own way."""
+    model, _ = with_convolutions(kind)
+    changed = merged_as_peft_does(model, tmp_path, target_modules="all-linear")
+    assert any("language_model" in name for name in changed) and any("vis" in name for name in changed)
 
 
 def test_fused_projection(models, tmp_path):
