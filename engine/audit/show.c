@@ -27,17 +27,6 @@ const char *show_count(arena *a, uint64_t n, const char *noun)
     return arena_printf(a, "%llu %s%s", (unsigned long long)n, noun, n == 1 ? "" : "s");
 }
 
-const char *show_shape(arena *a, const uint64_t *shape, unsigned rank)
-{
-    buf b = {.arena = a};
-    buf_add(&b, "[");
-    for (unsigned i = 0; i < rank; i++) {
-        buf_printf(&b, "%s%llu", i > 0 ? ", " : "", (unsigned long long)shape[i]);
-    }
-    buf_add(&b, "]");
-    return buf_str(&b);
-}
-
 const char *show_dtype(arena *a, dtype dt)
 {
     if (dt >= DT_COUNT) {

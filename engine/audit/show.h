@@ -9,12 +9,12 @@
 #include "base/value.h"
 #include "diag/diag.h"
 #include "plan/plan.h"
+#include "tensor/shape.h"
 
 const char *show_bytes(arena *a, uint64_t n_bytes); /* "2.2 GB", "980 bytes" */
 const char *show_count(arena *a, uint64_t n,
-                       const char *noun); /* "1 tensor", "3 tensors" */
-const char *show_shape(arena *a, const uint64_t *shape, unsigned rank); /* "[8, 16]" */
-const char *show_dtype(arena *a, dtype dt);                             /* "bf16" */
+                       const char *noun);   /* "1 tensor", "3 tensors" */
+const char *show_dtype(arena *a, dtype dt); /* "bf16" */
 const char *show_place(arena *a, where at); /* "llama.rules:12", "" for no place */
 /* Names folded into ranges, one a line behind `indent`; at most `max` lines. */
 void show_names(buf *out, const char *indent, const char *const *names, size_t n,

@@ -49,16 +49,12 @@ static rt_status survey(context *cx, const job *j, adapter_numbers *a)
 
 static rt_status refuse_bad(context *cx, const adapter_numbers *a)
 {
-    folded *f;
-    const size_t n = fold_names(cx->arena, a->bad.at, a->bad.n, &f);
     diag *dg =
         diag_report(cx->diags, SEV_ERROR, "adapter-not-finite", NOWHERE,
                     "%llu numbers of the adapter are NaN or infinite, in %zu "
                     "tensor%s",
                     (unsigned long long)a->n_bad, a->bad.n, a->bad.n == 1 ? "" : "s");
-    for (size_t i = 0; i < n && i < 20; i++) {
-        diag_note(dg, "%s", f[i].text);
-    }
+    note_folded(cx, dg, a->bad.at, a->bad.n, 20);
     diag_help(dg,
               "the training diverged, or the file is damaged: take an earlier step");
     return RT_MISMATCH;

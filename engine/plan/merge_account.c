@@ -3,6 +3,7 @@
 #include "base/near.h"
 #include "mapping/names.h"
 #include "plan/update.h"
+#include "tensor/shape.h"
 
 /* The line that drops the tensor, or NULL. */
 static const map_drop *drop_of(merger *g, const plan_tensor *t)
@@ -54,30 +55,39 @@ static const char *target_of(merger *g, const char *name)
     return NULL;
 }
 
-static void report_unused(merger *g)
+/* What the first of them would have been for. */
+static void note_target(merger *g, diag *dg, const char *name)
 {
-    folded *f;
-    const size_t n = fold_names(g->cx->arena, g->acc->unused.at, g->acc->unused.n, &f);
-    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-unused", NOWHERE,
-                           "%zu tensor%s of the adapter %s taken by no rule of '%s'",
-                           g->acc->unused.n, g->acc->unused.n == 1 ? "" : "s",
-                           g->acc->unused.n == 1 ? "is" : "are", g->m->name);
-    for (size_t i = 0; i < n && i < 20; i++) {
-        diag_note(dg, "%s", f[i].text);
+    const char *target = target_of(g, name);
+    const plan_tensor *t = target != NULL ? stage_find(g->base, target) : NULL;
+    if (t != NULL) {
+        diag_note(dg, "the base's %s is %s; no line adds such a factor to that", target,
+                  show_shape(g->cx->arena, t->shape, t->rank));
+        return;
     }
     const char **known = NEW_N(g->cx->arena, const char *, g->base->tensors.n + 1);
     for (size_t i = 0; i < g->base->tensors.n; i++) {
         known[i] = g->base->tensors.at[i].name;
     }
-    const char *target = target_of(g, g->acc->unused.at[0]);
-    const char *near = near_name(target != NULL ? target : g->acc->unused.at[0], known,
-                                 g->base->tensors.n);
+    const char *near =
+        near_name(target != NULL ? target : name, known, g->base->tensors.n);
     if (target != NULL) {
         diag_note(dg, "the base has no %s that the first could be for%s%s", target,
                   near != NULL ? "; the nearest is " : "", near != NULL ? near : "");
     } else if (near != NULL) {
         diag_note(dg, "the nearest tensor of the base is %s", near);
     }
+}
+
+static void report_unused(merger *g)
+{
+    const char *const *names = g->acc->unused.at;
+    const size_t n = g->acc->unused.n;
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-unused", NOWHERE,
+                           "%zu tensor%s of the adapter %s taken by no rule of '%s'", n,
+                           n == 1 ? "" : "s", n == 1 ? "is" : "are", g->m->name);
+    note_folded(g->cx, dg, names, n, 20);
+    note_target(g, dg, names[0]);
     diag_help(
         dg, "merging without them would not be the model that was trained; is this the "
             "adapter's base?");

@@ -4,6 +4,7 @@
 
 #include "grammar/parse.h"
 #include "plan/update.h"
+#include "tensor/shape.h"
 
 /* ---- sizes of one instance ----------------------------------------------------- */
 
@@ -115,15 +116,6 @@ static bool sizes_fit(attempt *x, const plan_tensor *target)
     return true;
 }
 
-static const char *show_shape(context *cx, const plan_tensor *t)
-{
-    buf b = {.arena = cx->arena};
-    for (unsigned i = 0; i < t->rank; i++) {
-        buf_printf(&b, "%s%llu", i > 0 ? ", " : "", (unsigned long long)t->shape[i]);
-    }
-    return arena_printf(cx->arena, "[%s]", buf_str(&b));
-}
-
 /* The sizes that the config tells for this module. */
 static bool set_locals(merger *g, const attempt *x)
 {
@@ -166,9 +158,11 @@ void report_misfit(merger *g, const attempt *x)
     diag *dg = diag_report(g->cx->diags, SEV_ERROR, "adapter-shape", x->u->at,
                            "the adapter's shapes do not fit %s by rule '%s'",
                            target->name, x->u->name);
-    diag_note(dg, "%s is %s", target->name, show_shape(g->cx, target));
+    diag_note(dg, "%s is %s", target->name,
+              show_shape(g->cx->arena, target->shape, target->rank));
     for (size_t f = 0; f < x->n_tensors; f++) {
-        diag_note(dg, "%s is %s", x->factor_name[f], show_shape(g->cx, x->factor[f]));
+        diag_note(dg, "%s is %s", x->factor_name[f],
+                  show_shape(g->cx->arena, x->factor[f]->shape, x->factor[f]->rank));
     }
     note_locals(g, x, dg);
     for (uint32_t a = 0; a < g->m->axes.n; a++) {

@@ -250,6 +250,11 @@ def test_patterns_that_say_too_little_or_too_much(kind, factors, models, tmp_pat
     run("merge", models("llama-mha"), tmp_path / "a", tmp_path / "strict", "--strict", expect=1 if words else 0)
 
 
+def test_a_module_that_is_no_linear_map(factors, models, tmp_path):
+    write(tmp_path / "a", {f"base_model.model.model.norm.lora_{n}.weight": t for n, t in zip("AB", factors)})
+    refused(models, tmp_path / "a", tmp_path / "out", "adapter-unused", "the base's model.norm.weight is [32]")
+
+
 @pytest.mark.parametrize("base_name, trained_on, warned", [
     ("org/one-1.1B", "org/two-1.1B", True), ("org/one-1.1B", "org/one-1.1B", False),
     ("org/one-1.1B", "/home/me/two", False), ("org/one-1.1B", None, False), (None, "org/two", False), ("./one", "org/two", False)])
