@@ -266,10 +266,10 @@ typedef struct tie_item {  /* tie head = embed on hf by hf.tie_word_embeddings *
     const expr *by; /* a field of that side, or NULL */
 } tie_item;
 
-typedef struct tie_names_item { /* tie base A = B by base.F: in a merge file */
+typedef struct tie_names_item { /* tie base A = B by base.F when E: in a merge file */
     const char *side;
     const template *name, *to;
-    const expr *by;
+    const expr *by, *when;
 } tie_names_item;
 
 /* ---- sizes, facts, config ---------------------------------------------------- */

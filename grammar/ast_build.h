@@ -110,7 +110,8 @@ const item *ast_make(parse_state *ps, where at, const char *side, const template
 const item *ast_tie(parse_state *ps, where at, const char *rule, const char *to,
                     const char *side, const expr *by);
 const item *ast_tie_names(parse_state *ps, where at, const char *side,
-                          const template *name, const template *to, const expr *by);
+                          const template *name, const template *to, const expr *by,
+                          const expr *when);
 factor ast_factor(parse_state *ps, where at, tensor_ref t);
 const item *ast_update(parse_state *ps, where at, rule_name name, tensor_ref target,
                        bool replace, factor_list factors, manner how, const expr *when);

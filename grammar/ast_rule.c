@@ -206,10 +206,12 @@ const item *ast_tie(parse_state *ps, where at, const char *rule, const char *to,
 }
 
 const item *ast_tie_names(parse_state *ps, where at, const char *side,
-                          const template *name, const template *to, const expr *by)
+                          const template *name, const template *to, const expr *by,
+                          const expr *when)
 {
     item *it = item_new(ps, at, ITEM_TIE_NAMES);
-    it->u.tie_names = (tie_names_item){.side = side, .name = name, .to = to, .by = by};
+    it->u.tie_names =
+        (tie_names_item){.side = side, .name = name, .to = to, .by = by, .when = when};
     return it;
 }
 

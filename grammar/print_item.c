@@ -181,6 +181,7 @@ static void print_tie_names(buf *out, const tie_names_item *t)
     print_template(out, t->to);
     buf_add(out, MAY_BREAK "by ");
     print_expr(out, t->by);
+    print_when(out, t->when);
 }
 
 static void print_define(buf *out, const char *word, const define_item *d)

@@ -183,8 +183,8 @@ item: rule_name[n] tensors[l] arrow[a] tensors[r] clauses[c]
                                     { $$ = ast_make(ps, @$, $side, $t, $d, $e, $why); }
     | TIE NAME[rule] '=' NAME[to] ON side opt_by[by]
                                     { $$ = ast_tie(ps, @$, $rule, $to, $side, $by); }
-    | TIE role template[t] '=' template[to] BY expr[by]
-                                    { $$ = ast_tie_names(ps, @$, $role, $t, $to, $by); }
+    | TIE role template[t] '=' template[to] BY expr[by] opt_when[e]
+                                    { $$ = ast_tie_names(ps, @$, $role, $t, $to, $by, $e); }
     | REST                          { $$ = ast_item(ps, @$, ITEM_REST); }
     ;
 

@@ -47,6 +47,19 @@ static const char *config_name(context *cx, const job *j, const run_options *opt
                : config_file_for(cx, layout_of(j->layouts, j->to), j->config);
 }
 
+static void carry_one(context *cx, job *j, const char *name, const char *path,
+                      output *o)
+{
+    size_t n;
+    if (j->changed != NULL && strcmp(name, j->changed_file) == 0) {
+        const char *text = config_text(cx->arena, name, j->changed, &n);
+        output_add_text(o, name, text, n);
+    } else {
+        output_add_copy(o, name, path);
+    }
+    vec_push(cx->arena, &j->carry, path);
+}
+
 static rt_status carry(context *cx, job *j, const run_options *opt, const char *dst,
                        output *o)
 {
@@ -66,8 +79,7 @@ static rt_status carry(context *cx, job *j, const run_options *opt, const char *
             file_is_same(path, there) || (opt->spare && file_exists(there));
         if ((side_car || is_carried(j->layouts, names[i])) && !written && !is_there &&
             file_exists(path)) {
-            output_add_copy(o, names[i], path);
-            vec_push(cx->arena, &j->carry, path);
+            carry_one(cx, j, names[i], path, o);
         }
     }
     return RT_OK;

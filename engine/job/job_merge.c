@@ -83,7 +83,7 @@ static rt_status family_values(builder *b, values **out)
 }
 
 /* The base's config as the adapter leaves it: sizes of replaced tensors, broken ties.
- */
+ * It goes along where another layout is written. */
 static void change_config(builder *b, const merge_account *acc)
 {
     if (acc->changes.n == 0 || b->config == NULL) {
@@ -94,6 +94,9 @@ static void change_config(builder *b, const merge_account *acc)
         record_put(b->cx->arena, b->config, acc->changes.at[i].path,
                    acc->changes.at[i].to);
     }
+    b->j->changed = b->config;
+    b->j->changed_file =
+        config_file_for(b->cx, layout_of(b->j->layouts, b->layout), b->config);
 }
 
 static rt_status add_adapter(builder *b, const stage *adapter, const mapping *m,

@@ -215,9 +215,10 @@ typedef struct map_tie {
     const char *rule, *to; /* rule names; both exist.  NULL in a merge file */
     unsigned side;
     const expr *by; /* field path of that side, or NULL */
-    /* of a merge file: the tensor's name, and names of which one is what it is tied to
-     */
+    /* of a merge file: the tensor's name, names of which one is what it is tied to, and
+     * the bases that this is said of (NULL: all) */
     map_name name, to_name;
+    const expr *when;
     VEC(map_capture) captures;
 } map_tie;
 

@@ -308,7 +308,7 @@ static void expand_tie(check *ck, const item *it, const block_scope *b)
     const tie_names_item *ti = &it->u.tie_names;
     rule_scope scope = {.in_each = true};
     const name_scope none = {0};
-    map_tie tie = {.at = it->at, .by = ti->by};
+    map_tie tie = {.at = it->at, .by = ti->by, .when = ti->when};
     if (!side_resolve(ck, ti->side, it->at, &tie.side) ||
         !tie_name(ck, b, &scope, ti->name, &tie.name)) {
         return;
@@ -322,6 +322,10 @@ static void expand_tie(check *ck, const item *it, const block_scope *b)
         expr_check(ck, ti->by, &none) != 1u << LEFT) {
         complain(ck, "two-sides", ti->by->at,
                  "the flag of a tie must be a field of the base");
+    }
+    if (ti->when != NULL) {
+        const name_scope both = {.both = true};
+        expr_check(ck, ti->when, &both);
     }
     VEC_SET(tie.captures, scope.captures);
     vec_push(ck->a, &ck->m->ties, tie);

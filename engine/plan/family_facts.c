@@ -1,11 +1,13 @@
 /* plan/family_facts.c -- what the family of a merge's base knows: how maps are stored,
  * what is tied, which sizes a replaced tensor changes. */
+#include <limits.h>
 #include <string.h>
 
 #include "config/eval.h"
 #include "config/fields.h"
 #include "mapping/names.h"
 #include "plan/update.h"
+#include "tensor/shape.h"
 
 /* The rule's tensor that stands for this name on the family's side, or NULL. */
 static const map_tensor *tensor_of(merger *g, const char *name)
@@ -26,19 +28,30 @@ static const map_tensor *tensor_of(merger *g, const char *name)
     return NULL;
 }
 
-arrow_kind stored_arrow(merger *g, size_t out_at)
+enum { NOT_KNOWN = UCHAR_MAX };
+
+/* For merger.map: the arrow + 1, or NOT_KNOWN. */
+static unsigned char look_up_map(merger *g, const plan_tensor *t)
+{
+    const map_tensor *as = tensor_of(g, t->name);
+    if (as == NULL && !g->family->m->rest) {
+        return NOT_KNOWN;
+    }
+    /* What `rest` takes is of a shape that this family does not tell. */
+    const arrow_kind arrow = as != NULL     ? as->dims->arrow
+                             : t->rank == 2 ? ARROW_OUT_IN
+                                            : ARROW_NONE;
+    return (unsigned char)(1 + (unsigned)arrow);
+}
+
+bool stored_arrow(merger *g, size_t out_at, arrow_kind *arrow)
 {
     if (g->map[out_at] == 0) {
-        const map_tensor *as = tensor_of(g, g->out->tensors.at[out_at].name);
-        /* What `rest` takes is of a shape that this family does not tell. */
-        const bool is_rest =
-            as == NULL && g->family->m->rest && g->out->tensors.at[out_at].rank == 2;
-        const arrow_kind arrow = as != NULL ? as->dims->arrow
-                                 : is_rest  ? ARROW_OUT_IN
-                                            : ARROW_NONE;
-        g->map[out_at] = (unsigned char)(1 + (unsigned)arrow);
+        g->map[out_at] = look_up_map(g, &g->out->tensors.at[out_at]);
     }
-    return (arrow_kind)(g->map[out_at] - 1);
+    const bool is_known = g->map[out_at] != NOT_KNOWN;
+    *arrow = is_known ? (arrow_kind)(g->map[out_at] - 1) : ARROW_NONE;
+    return is_known;
 }
 
 /* ---- ties ---------------------------------------------------------------------- */
@@ -111,6 +124,10 @@ static const char *only_named(merger *g, const map_tie *tie)
  * may mean either: a tensor that is not stored can only be tied. */
 static void open_loose_tie(merger *g, const map_tie *tie)
 {
+    evaluation ev = evaluation_of(g->cx, g->v);
+    if (tie->when != NULL && eval_truth(&ev, tie->when) == 0) {
+        return;
+    }
     const value *flag = values_eval(g->cx, g->v, tie->by, NULL, NULL);
     const char *head =
         name_fill(g->cx->arena, g->m, &tie->name, g->v->choice, NULL, NULL);
@@ -184,6 +201,31 @@ static bool same_shape(const plan_tensor *x, const plan_tensor *y)
            memcmp(x->shape, y->shape, x->rank * sizeof *x->shape) == 0;
 }
 
+/* Was the tensor replaced and not updated?  Then what is tied to it is the same. */
+static bool is_whole(const plan_tensor *t)
+{
+    bool whole = true;
+    for (size_t i = 0; i < t->pieces.n; i++) {
+        whole = whole && t->pieces.at[i].n_steps == 0;
+    }
+    return whole;
+}
+
+static void report_half_resized(merger *g, const plan_tensor *x, const plan_tensor *y)
+{
+    diag *dg = diag_report(g->cx->diags, SEV_ERROR, "resize", NOWHERE,
+                           "the adapter changes the size of one of %s and %s, which "
+                           "are tied, and updates one alone",
+                           x->name, y->name);
+    diag_note(dg, "%s is then %s", x->name,
+              show_shape(g->cx->arena, x->shape, x->rank));
+    diag_note(dg, "%s is then %s", y->name,
+              show_shape(g->cx->arena, y->shape, y->rank));
+    diag_help(dg, "an adapter that resizes them must bring both: resize and save the "
+                  "base before training");
+    g->worst = RT_MISMATCH;
+}
+
 void close_ties(merger *g)
 {
     for (size_t i = g->ties.n; i-- > 0;) {
@@ -192,10 +234,12 @@ void close_ties(merger *g)
         const plan_tensor *y = &g->out->tensors.at[pair->at[1]];
         const bool head_changed = x->pieces.at != pair->before[0];
         const bool other_changed = y->pieces.at != pair->before[1];
-        const bool follows = !head_changed && !same_shape(x, y);
+        const bool follows = !head_changed && !same_shape(x, y) && is_whole(y);
         const bool tied =
             pair->same_change || follows || (!head_changed && !other_changed);
-        if (!tied) {
+        if (!tied && !same_shape(x, y)) {
+            report_half_resized(g, x, y);
+        } else if (!tied) {
             untie(g, pair);
         } else if (pair->was_absent) {
             for (size_t k = pair->at[0]; k + 1 < g->out->tensors.n; k++) {

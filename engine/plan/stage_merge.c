@@ -112,8 +112,8 @@ static bool runs_over(merger *g, const map_update *u, size_t at, arrow_kind *sto
     if (g->family == NULL) {
         return true;
     }
-    *stored = stored_arrow(g, at);
-    return u->each_dims->arrow == ARROW_NONE || *stored != ARROW_NONE;
+    return !stored_arrow(g, at, stored) || u->each_dims->arrow == ARROW_NONE ||
+           *stored != ARROW_NONE;
 }
 
 static bool is_excepted(merger *g, const map_update *u, const char *name)

@@ -29,7 +29,7 @@ typedef struct merger {
     stage *out;
     merge_account *acc;
     bool *used;         /* by adapter tensor: taken by an update, or by a complaint */
-    unsigned char *map; /* by tensor of `out`: its arrow + 1, or 0: not asked yet */
+    unsigned char *map; /* by tensor of `out`, 0: not asked yet; see family_facts.c */
     VEC(tied_pair) ties;
     VEC(size_t) bindings; /* combinations of the choices, in the order of their use */
     merge_how how;
@@ -116,8 +116,9 @@ stage *read_spellings(merger *g, const stage *adapter);
 bool bind_merge_choices(merger *g);
 
 /* ---- family_facts.c: what the base's family says about its tensors -------------- */
-/* How the family stores a tensor: its arrow; ARROW_NONE when it is no linear map. */
-arrow_kind stored_arrow(merger *g, size_t out_at);
+/* How the family stores a tensor: its arrow; ARROW_NONE when it is no linear map.
+ * false: the family does not know the tensor, a head beside its own for one. */
+bool stored_arrow(merger *g, size_t out_at, arrow_kind *arrow);
 /* Make the tensors that are left out because they are tied. */
 void open_ties(merger *g);
 /* Decide what is still tied; changes of the base's config go to the account. */

@@ -161,6 +161,80 @@ def test_parts_whose_names_begin_otherwise(kind, tmp_path):
     assert any("language_model" in name for name in changed) and any("vis" in name for name in changed)
 
 
+@pytest.mark.parametrize("how", [dict(target_modules=["embed_tokens"]), dict(target_modules=["q_proj"], modules_to_save=["embed_tokens"])],
+                         ids=["update", "saved"])
+def test_an_embedding_whose_ties_no_rule_knows(how, tmp_path):
+    """Whisper's head is proj_out, tied and not stored: it would change with the embedding, which the adapter alone changes."""
+    model, _ = with_convolutions("speech")
+    model.save_pretrained(tmp_path / "base")
+    randomise(peft.get_peft_model(model, LoraConfig(r=3, lora_alpha=7, **how))).save_pretrained(tmp_path / "a")
+    said = run("merge", tmp_path / "base", tmp_path / "a", tmp_path / "out", expect=4).stderr
+    assert "may tie other tensors" in said and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", [dict(target_modules=["embed_tokens", "q_proj"]), dict(target_modules=["lm_head"])], ids=["embedding", "head"])
+@pytest.mark.parametrize("size", [56, 70])
+def test_one_side_of_a_tied_pair_of_another_size(size, how, models, tmp_path):
+    model = transformers.AutoModelForCausalLM.from_pretrained(models("llama-tied"))
+    model.resize_token_embeddings(size, mean_resizing=False)
+    adapted = randomise(peft.get_peft_model(model, LoraConfig(r=3, lora_alpha=7, **how)))
+    adapted.save_pretrained(tmp_path / "a", save_embedding_layers=True)
+    said = run("merge", models("llama-tied"), tmp_path / "a", tmp_path / "out", expect=4).stderr
+    assert "resize" in said and f"[{size}, " in said, said
+
+
+@pytest.mark.parametrize("layout", ["lit", "lit-legacy", "meta"])
+def test_what_is_untied_stays_so_on_the_way_back(layout, models, tmp_path):
+    """The config of transformers that goes along says it too, in one pass as in two."""
+    adapted = train(models("llama-tied"), tmp_path / "a", target_modules=["lm_head"])
+    merge(models("llama-tied"), tmp_path / "a", tmp_path / "one", "--to", layout)
+    merge(models("llama-tied"), tmp_path / "a", tmp_path / "hf")
+    convert(tmp_path / "hf", tmp_path / "two", layout)
+    for file in sorted((tmp_path / "two").iterdir()):
+        assert (tmp_path / "one" / file.name).read_bytes() == file.read_bytes(), file.name
+    back = convert(tmp_path / "one", tmp_path / "back", "hf")
+    near(logits(loaded(back)), logits(adapted), 5e-3)  # the base is bf16
+
+
+def test_tied_under_another_name(tmp_path):
+    """Mamba's embedding is called embeddings; the head stays what it was."""
+    torch.manual_seed(3)
+    config = transformers.MambaConfig(vocab_size=40, hidden_size=16, state_size=4, num_hidden_layers=2, tie_word_embeddings=True)
+    model = transformers.MambaForCausalLM(config)
+    model.save_pretrained(tmp_path / "base")
+    adapted = randomise(peft.get_peft_model(model, LoraConfig(r=3, lora_alpha=7, target_modules=["embeddings"]))).eval()
+    adapted.save_pretrained(tmp_path / "a")
+    merge(tmp_path / "base", tmp_path / "a", tmp_path / "out")
+    tokens = TOKENS % 40
+    with torch.no_grad():
+        want, got = adapted(tokens).logits, transformers.MambaForCausalLM.from_pretrained(tmp_path / "out").eval()(tokens).logits
+    near(got, want)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bloom", "llama", "mistral", "score"])
+def test_a_base_without_its_first_word(kind, models, tmp_path):
+    """As the class without a head was saved, also of families that a rule file knows; and a head that the family does not know."""
+    torch.manual_seed(3)
+    tiny = {"gpt2": transformers.GPT2Config(vocab_size=64, n_embd=16, n_layer=2, n_head=2, n_positions=32),
+            "bloom": transformers.BloomConfig(vocab_size=64, hidden_size=16, n_layer=2, n_head=2)}
+    if kind in tiny:
+        model, targets = transformers.AutoModelForCausalLM.from_config(tiny[kind]), ["c_attn", "c_proj", "query_key_value"]
+        bare = model.transformer
+    else:
+        name = "mistral" if kind == "mistral" else "llama-mha"
+        load = transformers.AutoModelForSequenceClassification if kind == "score" else transformers.AutoModelForCausalLM
+        model, targets = load.from_pretrained(models(name)), ["q_proj", "score"]
+        bare = model if kind == "score" else model.model
+    bare.save_pretrained(tmp_path / "base")
+    adapted = randomise(peft.get_peft_model(model, LoraConfig(r=3, lora_alpha=7, target_modules=targets)))
+    adapted.save_pretrained(tmp_path / "a")
+    merged = hf_state(merge(tmp_path / "base", tmp_path / "a", tmp_path / "out"))
+    theirs = adapted.merge_and_unload()
+    theirs = (theirs if kind == "score" else theirs.transformer if kind in tiny else theirs.model).state_dict()
+    for name, value in merged.items():
+        near(value, theirs[name])
+
+
 def test_fused_projection(models, tmp_path):
     adapted = train(models("phi3"), tmp_path / "a", target_modules=["qkv_proj", "gate_up_proj"])
     merged = judge(models("phi3"), tmp_path / "a", tmp_path / "out", adapted, "--dtype", "float32")

@@ -47,13 +47,16 @@ PEFT_VARIANTS = {
                   {"add adapter": {PREFIX + "layers.0.self_attn.q_proj.lora_other": [2]}, "want": "taken by no rule"}],
     "peft-rslora": [named((r"^base_model\.model\.", "base_model.")),
                     {"base": {"model_type": "unheard"}, "rename base": [[r"^model\.", ""]],
-                     "rename adapter": [[r"^base_model\.model\.model\.", "base_model."]], "want": {}}] + roots(["model.", "", "language_model.", "model.language_model.", "language_model.model."]),
+                     "rename adapter": [[r"^base_model\.model\.model\.", "base_model."]], "want": {}}] + roots(["model.", "", "transformer.", "language_model.", "model.language_model.", "language_model.model."]),
     "peft-dora": [named((r"(lora_magnitude_vector).*", r"\1" + x)) for x in (".default", ".default.weight", ".weight", "")]
     + [named((r"lora_embedding_([AB])$", r"lora_embedding_\1.default")),
        {"adapter": {"use_dora": None}, "want": "taken by no rule"}],
     "peft-bias": [named((r"lora_B\.bias", "lora_B.default.bias")), {"adapter": {"lora_bias": None}}, {"adapter": {"use_dora": None}}],
     "peft-biases": [named((r"q_proj\.bias", "q_proj.base_layer.bias"))],
-    "peft-embedding": [named((r"lora_embedding_([AB])$", r"lora_embedding_\1.default")), named((r"lora_embedding_([AB])$", r"lora_embedding_\1.a.b"))],
+    "peft-embedding": [*({"base": {"architectures": [x], "tie_word_embeddings": y, "model_type": "unheard"}, "want": z} for x, y, z in (
+        ("SomeForConditionalGeneration", None, "may tie other tensors"), ("SomeForMaskedLM", True, "may tie other tensors"),
+        ("SomeForPreTraining", None, "may tie other tensors"), ("SomeForMaskedLM", False, {}), ("SomeForTokenClassification", None, {}),
+        ("QwenVLForConditionalGeneration", None, {}), ("SomeForCausalLM", None, {}), ("SomeLMHeadModel", None, {}))), named((r"lora_embedding_([AB])$", r"lora_embedding_\1.default")), named((r"lora_embedding_([AB])$", r"lora_embedding_\1.a.b"))],
     "peft-tokens": [named((r"(trainable_tokens_delta)$", r"\1.default"))],
     "peft-saved": [named((r"\.norm\.weight", ".norm.modules_to_save.weight")), named((r"\.norm\.weight", ".norm.modules_to_save.default.weight")),
                    {"add adapter": {PREFIX + "norm.original_module.weight": [12]}}],
