@@ -85,7 +85,7 @@ SHARED = {
                         {"base": {"head_size": None}}, {"base": {"_mlp_class": "Unheard"}},
                         {"add adapter": {"transformer.h.0.attn.attn.lora_A": [2, 12], "transformer.h.0.attn.attn.lora_B": [24, 2]},
                          "want": "shapes do not fit"}],
-    "lora-mlx": [QUANTISED, {"adapter": {"fine_tune_type": None}}, {"adapter": {"fine_tune_type": "full"}, "want": "no adapter"},
+    "lora-mlx": [QUANTISED, *({"base": {"tie_word_embeddings": x}, "want": "tied head"} for x in (True, None)), {"adapter": {"fine_tune_type": None}}, {"adapter": {"fine_tune_type": "full"}, "want": "no adapter"},
                  {"base": {"model_type": "unheard"}},
                  {"add adapter": {"model.layers.0.mlp.switch_mlp.up_proj.lora_a": [12, 2]}, "want": "mlx stacks the experts"}],
     "lora-torchtune": [QUANTISED, {"adapter": {"use_dora": None}}, {"base": {"head_dim": None}}, {"base": {"num_key_value_heads": None}, "want": "shapes do not fit"},
