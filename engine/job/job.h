@@ -70,12 +70,11 @@ typedef struct job {
     VEC(const char *) was_stored; /* from the side-car JSON beside the source */
     value *config;                /* config of `to`, or NULL */
     bool config_is_made;          /* no config of `to` lay beside the source */
-    value
-        *changed; /* a config that a merge changed on the way, and its file; or NULL */
-    const char *changed_file;
-    VEC(const char *) notes; /* said to the user: what was taken, assumed, decided */
-    VEC(const char *) carry; /* paths of files that go along */
-    rt_status status;        /* RT_OK, or what is wrong with rules and checkpoint */
+    value *changed; /* a config of another layout, changed by a merge; or NULL */
+    const char *changed_file; /* its name */
+    VEC(const char *) notes;  /* said to the user: what was taken, assumed, decided */
+    VEC(const char *) carry;  /* paths of files that go along */
+    rt_status status;         /* RT_OK, or what is wrong with rules and checkpoint */
     bool is_adapter; /* what is written is an adapter: nothing of the base goes along */
     bool decided;
 } job;
