@@ -59,8 +59,7 @@ bool demand_met(context *cx, const values *v, const item *it)
     }
     const wording w = wording_of(it);
     diag *dg = diag_report(cx->diags, w.level, w.slug, it->at, "%s: %s", w.says,
-                           it->u.demand.because == NULL ? expr_text(cx->arena, e)
-                                                        : it->u.demand.because);
+                           it->u.demand.because);
     noting n = {cx, v, dg, strmap_new(cx->arena)};
     expr_paths(e, note_field, &n);
     diag_help(dg, "%s `%s`", w.of, expr_text(cx->arena, e));

@@ -125,19 +125,27 @@ static bool finds_any_base(merger *g, const char *name)
     return false;
 }
 
-/* How many of the adapter's tensors that nothing took yet find their base?  Of many a
- * sample is asked. */
-static size_t names_found(merger *g)
+typedef VEC(size_t) index_list;
+
+/* The adapter's tensors that nothing took yet. */
+static index_list open_tensors(const merger *g)
 {
-    size_t n_open = 0, n_seen = 0, hits = 0;
+    index_list open = {0};
     for (size_t i = 0; i < g->adapter->tensors.n; i++) {
-        n_open += g->used[i] ? 0 : 1;
-    }
-    const size_t stride = n_open > SAMPLE ? n_open / SAMPLE : 1;
-    for (size_t i = 0; i < g->adapter->tensors.n; i++) {
-        if (!g->used[i] && n_seen++ % stride == 0) {
-            hits += finds_any_base(g, g->adapter->tensors.at[i].name) ? 1 : 0;
+        if (!g->used[i]) {
+            vec_push(g->cx->arena, &open, i);
         }
+    }
+    return open;
+}
+
+/* How many of them find their base?  Of many a sample is asked. */
+static size_t names_found(merger *g, const index_list *open)
+{
+    const size_t stride = open->n > SAMPLE ? open->n / SAMPLE : 1;
+    size_t hits = 0;
+    for (size_t i = 0; i < open->n; i += stride) {
+        hits += finds_any_base(g, g->adapter->tensors.at[open->at[i]].name) ? 1 : 0;
     }
     return hits;
 }
@@ -167,9 +175,10 @@ static bool was_bound(const merger *g, size_t k)
 
 bool bind_merge_choices(merger *g)
 {
+    const index_list open = open_tensors(g);
     size_t best = 0, best_hits = 0;
     for (size_t k = 0; k < MAX_BINDINGS && set_choices(g, k); k++) {
-        const size_t hits = was_bound(g, k) ? 0 : names_found(g);
+        const size_t hits = was_bound(g, k) ? 0 : names_found(g, &open);
         if (hits > best_hits) {
             best = k;
             best_hits = hits;
